@@ -1,0 +1,137 @@
+"""What an encoder is: a spec, a fingerprint, and pictures in, one array of vectors per space out."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.errors import EncoderInvalid
+from retrieval.preprocess import PIXELS_VERSION, Fit, PreprocessSpec
+from retrieval.similarity import Float32, Metric
+
+SPEC_FORMAT = 1
+MAX_DIM = 4096
+
+
+@dataclass(frozen=True)
+class Space:
+    """One kind of embedding that a forward pass gives.
+
+    ``metric`` says how its vectors are stored: cosine spaces are L2-normalised (and can be compared by either
+    metric), l2 spaces are kept as the graph gives them.
+    """
+
+    name: str
+    dim: int
+    metric: Metric = Metric.COSINE
+    output: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse names that could not be a file's part, and dimensions beyond reason."""
+        if not self.name.replace("-", "").replace("_", "").isalnum():
+            raise EncoderInvalid(f"space name {self.name!r}: letters, digits, '-' and '_' only")
+        if not 1 <= self.dim <= MAX_DIM:
+            raise EncoderInvalid(f"space {self.name!r}: dimension {self.dim} is outside 1..{MAX_DIM}")
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """Everything that must travel with a graph for its vectors to mean the same thing tomorrow."""
+
+    name: str
+    version: str
+    preprocess: PreprocessSpec
+    spaces: tuple[Space, ...]
+    default_space: str
+    input: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a spec without spaces, with two of one name, or with a default that is not there."""
+        names = [space.name for space in self.spaces]
+        if not names or len(set(names)) != len(names):
+            raise EncoderInvalid(f"spaces must be named once each, got {names}")
+        if self.default_space not in names:
+            raise EncoderInvalid(f"default space {self.default_space!r} is not one of {names}")
+
+    def space(self, name: str | None = None) -> Space:
+        """Return the space called ``name``, or the default one.
+
+        Raises:
+            EncoderInvalid: the encoder has no such space.
+        """
+        wanted = self.default_space if name is None else name
+        for space in self.spaces:
+            if space.name == wanted:
+                return space
+        raise EncoderInvalid(
+            f"encoder {self.name!r} has no space {wanted!r}; it has {', '.join(space.name for space in self.spaces)}"
+        )
+
+
+def spec_document(spec: EncoderSpec) -> dict[str, Any]:
+    """Write a spec as the JSON document that `parse_spec` reads."""
+    document = asdict(spec)
+    document["input"] = document.pop("preprocess") | {"name": document["input"]}
+    return {"format": SPEC_FORMAT} | document
+
+
+class Encoder(Protocol):
+    """Pictures in, vectors out."""
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """What it takes and what it gives."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, over graph and spec: equal only if vectors can be compared."""
+
+    def encode(self, images: npt.NDArray[np.uint8]) -> dict[str, Float32]:
+        """Embed (n, size, size, 3) uint8 RGB pictures: per space name an (n, dim) float32 array."""
+
+
+def parse_spec(text: str) -> EncoderSpec:
+    """Read a spec from JSON.
+
+    Raises:
+        EncoderInvalid: not JSON, a field is missing or unknown, or a value is out of range.
+    """
+    try:
+        document = json.loads(text)
+        spec_format = document["format"]
+        spec = _spec_from(document) if spec_format == SPEC_FORMAT else None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise EncoderInvalid(f"spec cannot be read: {type(error).__name__}: {error}") from error
+    if spec is None:
+        raise EncoderInvalid(f"spec format {spec_format!r} is not {SPEC_FORMAT}")
+    return spec
+
+
+def _spec_from(document: dict[str, Any]) -> EncoderSpec:
+    entry = dict(document["input"])
+    input_name = str(entry.pop("name", ""))
+    for field in ("mean", "std"):
+        if field in entry:
+            entry[field] = tuple(float(value) for value in entry[field])
+    preprocess = PreprocessSpec(**(entry | {"fit": Fit(entry.get("fit", Fit.STRETCH))}))
+    spaces = tuple(
+        Space(**(space | {"metric": Metric(space.get("metric", Metric.COSINE))}))
+        for space in document["spaces"]
+    )
+    return EncoderSpec(
+        name=str(document["name"]),
+        version=str(document.get("version", "1")),
+        preprocess=preprocess,
+        spaces=spaces,
+        default_space=str(document.get("default_space", spaces[0].name)),
+        input=input_name,
+    )
+
+
+def fingerprint(graph_sha256: str, spec: EncoderSpec) -> str:
+    """SHA-256, in hex, over the graph's own SHA-256, the spec and the pixel rule."""
+    canonical = json.dumps(asdict(spec), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{PIXELS_VERSION}\n{graph_sha256}\n{canonical}".encode()).hexdigest()
