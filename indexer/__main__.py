@@ -1,0 +1,5 @@
+"""`python -m indexer` is `index`."""
+
+from indexer.cli import main
+
+main()

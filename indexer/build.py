@@ -1,0 +1,140 @@
+"""`index build`: scan, read what is new, encode it, and commit the result as one generation."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert
+
+from indexer.encoding import Encoded, Progress, encode_files, no_progress
+from indexer.errors import UsageRefused
+from indexer.file_rows import FileRow, changed_rows, replace_rows
+from indexer.generations import Committed, commit_generation
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.survey import Survey, survey
+from indexer.tables import Rejection
+
+
+@dataclass
+class BuildReport:
+    """What a build did: ``found`` = indexed + unchanged + moved + rejected files.
+
+    ``encoded`` counts the pictures that the encoder saw: fewer than ``indexed`` where files share a content, or
+    where a killed build had got further. ``search`` says per space how it is searched, and with which recall.
+    """
+
+    store: str
+    encoder: str
+    generation: int
+    found: int = 0
+    indexed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    removed: int = 0
+    rejected: list[dict[str, str]] = field(default_factory=list)
+    encoded: int = 0
+    unmatched_labels: int = 0
+    search: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return asdict(self)
+
+
+def build(
+    store: Store,
+    catalogues: Sequence[Path],
+    settings: Settings,
+    *,
+    labels: Path | None = None,
+    exclude: Sequence[str] | None = None,
+    progress: Progress = no_progress,
+    rebuild_cache: bool = False,
+) -> BuildReport:
+    """Bring the index up to date with its catalogues; without ``catalogues``, with those that it remembers.
+
+    ``rebuild_cache`` writes the FAISS files anew even if nothing changed.
+
+    Raises:
+        UsageRefused, StoreLocked, StoreDamaged, NewerFormat, NoSpace, PermissionRefused: what was committed before
+            is still there, and what was encoded is not encoded again.
+    """
+    started = time.monotonic()
+    if not catalogues and not store.path.exists():
+        raise UsageRefused("which folder? there is no index here yet", "name one: `index build FOLDER`")
+    for path in (*catalogues, *([labels] if labels else [])):
+        if not path.exists():
+            raise UsageRefused(f"{path} does not exist")
+    with store.writing():
+        work = survey(store, catalogues, settings, labels, exclude)
+        result = encode_files(
+            store, work.encoder, work.encoder_id, work.plan.to_read, work.encoded, settings, progress
+        )
+        generation = _commit(store, work, result, settings, rebuild_cache=rebuild_cache)
+    report = _report(store, work, result, generation)
+    report.seconds = round(time.monotonic() - started, 3)
+    return report
+
+
+def _commit(
+    store: Store, work: Survey, result: Encoded, settings: Settings, *, rebuild_cache: bool
+) -> Committed:
+    """Commit a new generation, unless nothing would differ from the current one."""
+    rows: list[FileRow] = list(changed_rows(work, result.files))
+    removed = _removed(work, result)
+    rejected = work.plan.rejected + result.rejected
+    scanned = [listing.id for listing in work.listings]
+    old = {path: entry for path, entry in work.rejections.items() if entry.catalogue_id in scanned}
+    nothing_new = not rows and not removed and old == {entry.path: entry for entry in rejected}
+    if work.previous and nothing_new and work.same_encoder and work.same_metric and not rebuild_cache:
+        return work.previous
+
+    def change(connection: Connection) -> None:
+        replace_rows(connection, store, removed, rows)
+        connection.execute(delete(Rejection).where(Rejection.catalogue_id.in_(scanned)))
+        if rejected:
+            connection.execute(insert(Rejection), [asdict(entry) for entry in rejected])
+
+    limit = settings.exact_limit
+    return commit_generation(store, work.encoder_id, work.metric, limit, change, rebuild_cache=rebuild_cache)
+
+
+def _removed(work: Survey, result: Encoded) -> set[str]:
+    """Return the absolute paths whose rows must go: files that left, vanished, or can no longer be read."""
+    unreadable = {entry.path for entry in work.plan.rejected + result.rejected}
+    lost = {path for path, known in work.plan.known.items() if known.path in unreadable}
+    vanished = {candidate.found.path for candidate in result.vanished}
+    return work.plan.removed | lost | vanished & set(work.plan.known)
+
+
+def _report(store: Store, work: Survey, result: Encoded, generation: Committed) -> BuildReport:
+    report = BuildReport(store.shown_path(str(store.path)), work.encoder.spec.name, generation.id)
+    contents = {known.sha256 for known in work.plan.known.values()}
+    for read in result.files:
+        known = work.plan.known.get(read.candidate.found.path)
+        if known and known.sha256 == read.sha256 and work.same_encoder:
+            report.unchanged += 1  # touched, or its vector was lost and made again
+        elif not known and read.sha256 in contents and work.same_encoder:
+            report.moved += 1
+        else:
+            report.indexed += 1
+    rejected = sorted(work.plan.rejected + result.rejected, key=lambda entry: entry.path)
+    report.rejected = [
+        {"path": store.shown_path(entry.path), "reason": entry.reason, "message": entry.message}
+        for entry in rejected
+    ]
+    report.unchanged += len(work.plan.unchanged)
+    report.removed = len(work.plan.removed) + len(result.vanished)
+    report.found = report.indexed + report.unchanged + report.moved + len(rejected)
+    report.encoded = result.pictures
+    listed = {found.path for listing in work.listings for found in listing.scan.files}
+    listed |= {odd.path for listing in work.listings for odd in listing.scan.odd}
+    report.unmatched_labels = sum(path not in listed for path in work.facts)
+    report.search = {
+        name: {"kind": file.kind, "recall": file.recall} for name, file in generation.faiss.items()
+    }
+    return report

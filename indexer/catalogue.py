@@ -1,0 +1,126 @@
+"""Catalogues: the folders and manifests that an index was pointed at, and what lies in them now."""
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from indexer.errors import UsageRefused
+from indexer.manifest import Facts, is_manifest, read_manifest
+from indexer.scan import FoundFile, OddEntry, Scan, folder_label, scan_folder
+from indexer.store import Store
+from indexer.tables import Catalogue, Exclusion, File
+
+FOLDER, MANIFEST = "folder", "manifest"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One catalogue as it lies on disk now; ``root`` is absolute, ``facts`` what a manifest says of its files."""
+
+    id: int
+    root: str
+    kind: str
+    scan: Scan
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+
+    def label_of(self, path: str) -> str | None:
+        """Return the label that the catalogue itself gives to a path: its manifest's, or its folder's name."""
+        if self.kind == MANIFEST:
+            return self.facts[path].label
+        return folder_label(path, self.root)
+
+
+def register_catalogues(
+    connection: Connection, store: Store, paths: Sequence[Path], exclude: Sequence[str] | None
+) -> list[int]:
+    """Remember the catalogues that ``paths`` name and return their ids; without paths, all that are remembered.
+
+    ``exclude`` replaces the globs that were remembered for them; None keeps those.
+
+    Raises:
+        UsageRefused: a path that is neither a folder nor a manifest, or no path and nothing remembered.
+    """
+    ids = []
+    for path in paths:
+        kind = _kind(path)
+        stored = store.stored_path(os.path.realpath(path))
+        known = connection.execute(select(Catalogue.id).where(Catalogue.path == stored)).scalar()
+        if known is None:
+            values = {"path": stored, "kind": kind, "exclude": list(exclude or ())}
+            known = connection.execute(insert(Catalogue).values(values).returning(Catalogue.id)).scalar_one()
+        elif exclude is not None:
+            connection.execute(update(Catalogue).where(Catalogue.id == known).values(exclude=list(exclude)))
+        ids.append(known)
+    if not paths:
+        ids = list(connection.execute(select(Catalogue.id).order_by(Catalogue.id)).scalars())
+    if not ids:
+        raise UsageRefused("which folder? this index has no catalogue yet", "name one: `index build FOLDER`")
+    return list(dict.fromkeys(ids))
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return FOLDER
+    if path.is_file() and is_manifest(path):
+        return MANIFEST
+    if path.exists():
+        raise UsageRefused(f"{path} is neither a folder nor a .csv or .parquet manifest")
+    raise UsageRefused(f"{path} does not exist")
+
+
+def list_catalogues(connection: Connection, store: Store, ids: Sequence[int]) -> list[Listing]:
+    """Look at what lies in the given catalogues now. A file that two of them hold belongs to the first.
+
+    Raises:
+        UsageRefused: a catalogue that is gone, or empty although the index holds files of it.
+    """
+    excluded = frozenset(
+        store.absolute_path(path) for path in connection.execute(select(Exclusion.path)).scalars()
+    )
+    listings: list[Listing] = []
+    seen: set[str] = set()
+    for row in connection.execute(select(Catalogue.__table__).where(Catalogue.id.in_(ids))).mappings():
+        listing = _list(row["id"], store.absolute_path(row["path"]), row["kind"], row["exclude"], excluded)
+        listing.scan.files = [found for found in listing.scan.files if found.path not in seen]
+        listing.scan.odd = [odd for odd in listing.scan.odd if odd.path not in seen]
+        seen.update(found.path for found in listing.scan.files)
+        seen.update(odd.path for odd in listing.scan.odd)
+        held = connection.execute(select(func.count()).where(File.catalogue_id == row["id"])).scalar_one()
+        if held and not listing.scan.files and not listing.scan.unseen_folders:
+            raise UsageRefused(
+                f"{listing.root} is empty, but the index holds {held} files of it: is its disk mounted?",
+                f"to forget them, run `index remove {listing.root}`",
+            )
+        listings.append(listing)
+    return listings
+
+
+def _list(id_: int, root: str, kind: str, exclude: Sequence[str], excluded: frozenset[str]) -> Listing:
+    path = Path(root)
+    if kind == MANIFEST and path.is_file():
+        facts = {target: fact for target, fact in read_manifest(path).items() if target not in excluded}
+        return Listing(id_, root, kind, _stat_all(facts), facts)
+    if kind == FOLDER and path.is_dir():
+        return Listing(id_, root, kind, scan_folder(root, exclude, excluded))
+    raise UsageRefused(f"the catalogue {root} is gone", f"bring it back, or run `index remove {root}`")
+
+
+def _stat_all(paths: Mapping[str, Facts]) -> Scan:
+    """Look at the files that a manifest names; one that is missing is named, not passed over."""
+    scan = Scan()
+    for path in paths:
+        try:
+            status = os.lstat(path)
+        except OSError as error:
+            scan.odd.append(OddEntry(path, 0, 0, "missing", f"named by the manifest, but: {error.strerror}"))
+            continue
+        if stat.S_ISREG(status.st_mode):
+            scan.files.append(FoundFile(path, status.st_size, status.st_mtime_ns))
+        else:
+            message = "named by the manifest, but not a regular file"
+            scan.odd.append(OddEntry(path, status.st_size, status.st_mtime_ns, "not-a-file", message))
+    return scan

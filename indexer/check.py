@@ -1,0 +1,259 @@
+"""`index check`: every mismatch between database, FAISS files, encoder and catalogue, found and named. Reads only."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, func, select, text
+
+from indexer.checksums import embedding_checksum, file_checksum, item_checksum
+from indexer.durable import TEMPORARY_SUFFIX
+from indexer.errors import IndexerError, IndexNotFound, NewerFormat, StoreDamaged, UsageRefused
+from indexer.generations import Committed, current_generation
+from indexer.lookup import Gallery
+from indexer.store import FAISS_SUFFIX, Store
+from indexer.tables import Catalogue, Embedding, Encoder, FaissFile, File, Generation, Item
+
+_ROWS_AT_ONCE = 10_000
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    DAMAGE = "damage"  # answers may be refused; --repair mends it, or says why it cannot
+    STALE = "stale"  # the catalogue has moved on; `index build` follows
+    INFO = "info"  # residue that the next build removes by itself
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One mismatch: what kind, where, and what it means. ``ids`` are row ids, for the repair."""
+
+    severity: Severity
+    kind: str
+    where: str
+    message: str
+    ids: tuple[int, ...] = ()
+
+
+def check(store: Store) -> list[Finding]:
+    """Look at everything; a check that cannot go on says so, and the others still run.
+
+    Raises:
+        IndexNotFound, NewerFormat, PermissionRefused: there is nothing that this version could check.
+    """
+    if store.database.revision() is None:
+        raise IndexNotFound(f"nothing was committed yet in {store.path}", "run `index build FOLDER`")
+    findings: list[Finding] = []
+    for part in (
+        _check_pages,
+        _check_rows,
+        _check_generation,
+        _check_faiss,
+        _check_encoder,
+        _check_catalogues,
+    ):
+        findings += _guarded(part, store)
+    return findings + list(_check_residue(store))
+
+
+def _guarded(part: Callable[[Store], Iterator[Finding]], store: Store) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        for finding in part(store):
+            found.append(finding)  # noqa: PERF402  (what was found before a failure counts)
+    except (IndexNotFound, NewerFormat):
+        raise
+    except IndexerError as error:
+        if not any(finding.severity is Severity.DAMAGE for finding in found):
+            found.append(Finding(Severity.DAMAGE, "unreadable", str(store.path), str(error)))
+    return found
+
+
+def _check_pages(store: Store) -> Iterator[Finding]:
+    """Ask SQLite about the file's structure."""
+    where = str(store.database.path)
+    with store.database.reading() as connection:
+        problems = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(10)"))]
+        if problems != ["ok"]:
+            yield Finding(Severity.DAMAGE, "database-malformed", where, "; ".join(problems))
+            return
+        orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
+        if orphans:
+            yield Finding(
+                Severity.DAMAGE, "row-without-parent", where, f"{len(orphans)} rows refer to rows not there"
+            )
+
+
+def _check_rows(store: Store) -> Iterator[Finding]:
+    """Hold every row to its checksum."""
+    where = str(store.database.path)
+    with store.database.reading() as connection:
+        for kind, table, statement, is_sound in _ROW_CHECKS:
+            rows = connection.execute(statement.execution_options(yield_per=_ROWS_AT_ONCE))
+            bad = tuple(row.id for row in rows if not is_sound(row))
+            if bad:
+                message = f"{len(bad)} rows of {table} are not what was written"
+                yield Finding(Severity.DAMAGE, kind, where, message, bad)
+
+
+def _item_is_sound(row: Any) -> bool:
+    return bool(row.checksum == item_checksum(row.sha256, row.size_bytes, row.width, row.height, row.format))
+
+
+def _file_is_sound(row: Any) -> bool:
+    facts = (row.size_bytes, row.mtime_ns, row.label, row.attributes or {})
+    return bool(row.checksum == file_checksum(row.path, row.sha256, *facts))
+
+
+def _embedding_is_sound(row: Any) -> bool:
+    return bool(row.checksum == embedding_checksum(row.fingerprint, row.space, row.sha256, row.vector))
+
+
+_ROW_CHECKS: list[tuple[str, str, Any, Callable[[Any], bool]]] = [
+    ("item-damaged", "items", select(Item.__table__), _item_is_sound),
+    (
+        "file-damaged",
+        "files",
+        select(File.__table__, Item.sha256).join(Item, Item.id == File.item_id),
+        _file_is_sound,
+    ),
+    (
+        "vector-damaged",
+        "embeddings",
+        select(
+            Embedding.item_id.label("id"),
+            Embedding.space,
+            Embedding.vector,
+            Embedding.checksum,
+            Item.sha256,
+            Encoder.fingerprint,
+        )
+        .join(Item, Item.id == Embedding.item_id)
+        .join(Encoder, Encoder.id == Embedding.encoder_id),
+        _embedding_is_sound,
+    ),
+]
+
+
+def _check_generation(store: Store) -> Iterator[Finding]:
+    """Hold the current generation's counts to the rows."""
+    with store.database.reading() as connection:
+        generation = current_generation(connection)
+        if generation is None:
+            raise IndexNotFound(f"nothing was committed yet in {store.path}", "run `index build FOLDER`")
+        where = f"generation {generation.id}"
+        counts = {
+            "files": (
+                connection.execute(select(func.count()).select_from(File)).scalar_one(),
+                generation.file_count,
+            ),
+            "items": (len(held_items(connection)), generation.item_count),
+        }
+        for name, (found, expected) in counts.items():
+            if found != expected:
+                message = f"{found} {name} in the database, {expected} when it was committed"
+                yield Finding(Severity.DAMAGE, "count-differs", where, message)
+        lost = items_without_vectors(connection, generation)
+        if lost:
+            yield Finding(
+                Severity.DAMAGE, "vector-lost", where, f"{len(lost)} items lack a vector", tuple(lost)
+            )
+        staged = connection.execute(
+            select(func.count()).where(Item.id.not_in(select(File.item_id)))
+        ).scalar_one()
+        if staged:
+            yield Finding(
+                Severity.INFO, "build-unfinished", where, f"{staged} pictures encoded by an unfinished build"
+            )
+
+
+def held_items(connection: Connection) -> list[int]:
+    """Ids of the items that files hold, sorted."""
+    return list(connection.execute(select(File.item_id).distinct().order_by(File.item_id)).scalars())
+
+
+def items_without_vectors(connection: Connection, generation: Committed) -> list[int]:
+    """Ids of held items that lack the vector of a space."""
+    complete = (
+        select(Embedding.item_id)
+        .where(Embedding.encoder_id == generation.encoder_id)
+        .group_by(Embedding.item_id)
+        .having(func.count() == len(generation.spec.spaces))
+    )
+    lost = select(File.item_id).distinct().where(File.item_id.not_in(complete))
+    return list(connection.execute(lost).scalars())
+
+
+def _check_faiss(store: Store) -> Iterator[Finding]:
+    """Read every FAISS file of the current generation and hold its ids to the items."""
+    with store.database.reading() as connection:
+        generation = current_generation(connection)
+        held = np.array(held_items(connection), np.int64)
+    if generation is None:
+        return
+    for space in generation.spec.spaces:
+        file = generation.faiss[space.name]
+        path = store.faiss_path(file.sha256)
+        facts = {"metric": space.metric, "count": generation.item_count, "recall": file.recall}
+        try:
+            index = store.read_faiss(file.sha256, dim=space.dim, **facts)  # type: ignore[arg-type]
+        except StoreDamaged as error:
+            yield Finding(Severity.DAMAGE, "faiss-damaged", str(path), str(error))
+            continue
+        if not np.array_equal(index.ids, held):
+            message = f"space {space.name!r} holds other items than the database"
+            yield Finding(Severity.DAMAGE, "faiss-differs", str(path), message)
+
+
+def _check_encoder(store: Store) -> Iterator[Finding]:
+    """See whether the encoder at hand is the one that the index was made with."""
+    try:
+        Gallery(store).encoder_files()
+    except StoreDamaged:
+        return  # found already, where the generation was checked
+    except IndexerError as error:
+        yield Finding(Severity.DAMAGE, "encoder-differs", "encoder", f"{error}; {error.hint}")
+
+
+def _check_catalogues(store: Store) -> Iterator[Finding]:
+    """Compare what lies on disk with what the index holds."""
+    from indexer.catalogue import list_catalogues
+    from indexer.plan import encoded_items, known_files, make_plan, old_rejections
+
+    with store.database.reading() as connection:
+        generation = current_generation(connection)
+        if generation is None:
+            return
+        known = known_files(connection, store)
+        rejections = old_rejections(connection)
+        encoded = encoded_items(connection, generation.encoder_id, len(generation.spec.spaces))
+        for catalogue in connection.execute(select(Catalogue.id, Catalogue.path)).all():
+            root = store.shown_path(catalogue.path)
+            try:
+                listings = list_catalogues(connection, store, [catalogue.id])
+            except UsageRefused as error:
+                yield Finding(Severity.STALE, "catalogue-gone", root, str(error))
+                continue
+            plan = make_plan(store, listings, known, rejections, encoded)
+            changed = sum(c.found.path in known for c in plan.to_read)
+            counts = [(len(plan.to_read) - changed, "new"), (changed, "changed"), (len(plan.removed), "gone")]
+            told = ", ".join(f"{count} {name}" for count, name in counts if count)
+            if told:
+                yield Finding(Severity.STALE, "catalogue-moved-on", root, f"{told}; `index build` follows")
+
+
+def _check_residue(store: Store) -> Iterator[Finding]:
+    """Name files that no generation refers to."""
+    try:
+        with store.database.reading() as connection:
+            kept = set(connection.execute(select(FaissFile.sha256).join(Generation)).scalars())
+    except StoreDamaged:
+        return
+    for path in sorted(store.path.rglob("*")):
+        if path.name.endswith(TEMPORARY_SUFFIX) or (path.suffix == FAISS_SUFFIX and path.stem not in kept):
+            yield Finding(
+                Severity.INFO, "residue", str(path), "left by a stopped build; the next one removes it"
+            )

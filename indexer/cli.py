@@ -1,0 +1,125 @@
+"""The `index` command: a verb each, imported when it is called, and one place where errors become exit codes."""
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from indexer import __version__
+from indexer.errors import BUG, INTERRUPTED, IndexerError, from_os_error
+
+# Verb: what `index --help` says of it. Written here so that the help imports no command.
+VERBS = {
+    "build": "Index the pictures of folders or manifests; cheap to run again.",
+    "check": "Compare database, FAISS files, encoder and catalogue; --repair mends.",
+    "dedupe": "Group the copies in the index around the file to keep.",
+    "demo": "Draw a small catalogue, build, query and dedupe it, and show the result.",
+    "export": "Write paths, labels and vectors to .npz, .parquet or .csv.",
+    "label": "Give a picture a label that survives moves and rebuilds.",
+    "query": "Find the pictures in the index that are nearest to these.",
+    "remove": "Take files or folders out of the index; they stay on disk.",
+    "status": "Say what the index holds, and what it rejected and why.",
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands are modules of indexer.commands, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Name all verbs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one verb's module."""
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"indexer.commands.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the verbs from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="index")
+def index() -> None:
+    """Point it at a folder of images: find, deduplicate and screen them, offline.
+
+    \b
+    index build photos/
+    index query photo.jpg -k 10
+    index dedupe
+
+    Exit codes: 0 done · 1 a bug of ours · 2 wrong usage · 3 finished, some files rejected · 4 found (with
+    --fail-on-found) · 10 no index · 11 locked · 12 damaged · 13 made by a newer version · 14 no space ·
+    15 permission · 16 wrong encoder · 130 interrupted.
+    """  # noqa: D301  (\b is click's mark for a block that is not to be wrapped)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the code that the outcome has."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        result = index.main(arguments, prog_name="index", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted: what was committed is there, and the next run goes on from it")
+        return INTERRUPTED
+    except IndexerError as error:
+        _complain(str(error), error.hint)
+        return error.exit_code
+    except BrokenPipeError:
+        _silence_stdout()
+        return 0
+    except OSError as error:
+        named = from_os_error(error, "running the command")
+        if named is None:
+            return _report_bug()
+        _complain(str(named), named.hint)
+        return named.exit_code
+    except Exception:  # a bug of ours: say so, with what is needed to mend it
+        return _report_bug()
+    return result if isinstance(result, int) else 0
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise KeyboardInterrupt
+
+
+def _complain(message: str, hint: str = "") -> None:
+    click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(printable(message), err=True)
+    if hint:
+        click.echo(f"  {printable(hint)}", err=True)
+
+
+def printable(text: str) -> str:
+    """Show control characters and undecodable bytes as escapes: a file name must not steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _report_bug() -> int:
+    import traceback
+
+    _complain("this is a bug of ours; please report it with the lines below")
+    traceback.print_exc()
+    return BUG
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter from complaining about a closed pipe when it flushes at exit."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

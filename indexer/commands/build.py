@@ -1,0 +1,85 @@
+"""`index build`."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from indexer.commands.options import FILE, common_options, metric_option
+
+if TYPE_CHECKING:
+    from indexer.build import BuildReport
+
+_SHOWN_REJECTIONS = 10
+
+
+@click.command()
+@click.argument("catalogues", nargs=-1, type=FILE, metavar="[CATALOGUE]...")
+@click.option("--labels", type=FILE, help="A CSV or Parquet file with path,label and any attributes.")
+@click.option("--encoder", help="builtin, a trained folder, or an .onnx file beside its .json spec.")
+@metric_option
+@click.option(
+    "--exclude", multiple=True, metavar="GLOB", help="Skip what matches; may be given several times."
+)
+@click.option("--jobs", type=int, help="Decoding processes.  [default: one for each core]")
+@common_options
+def command(
+    catalogues: tuple[Path, ...],
+    labels: Path | None,
+    encoder: str | None,
+    metric: str | None,
+    exclude: tuple[str, ...],
+    jobs: int | None,
+    store: Path | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Index the pictures of folders, or of .csv or .parquet manifests.
+
+    Run it again at any time: unchanged files cost a look at their size and date, moved ones keep what is known of
+    them, and files that are gone leave the index. Without CATALOGUE it goes over those that the index remembers.
+
+    \b
+    Example: index build photos/ --exclude '*_thumb.jpg'
+    """
+    from indexer.build import build
+    from indexer.commands.output import print_json, progress_bar
+    from indexer.errors import DONE, REJECTED
+    from indexer.settings import load_settings
+    from indexer.store import Store, locate_store
+
+    path = locate_store(store)
+    settings = load_settings(path, {"encoder": encoder, "metric": metric, "jobs": jobs})
+    with progress_bar("encoding", quiet=quiet) as progress:
+        report = build(
+            Store(path), catalogues, settings, labels=labels, exclude=exclude or None, progress=progress
+        )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _print(report, quiet=quiet, verbose=verbose)
+    return REJECTED if report.rejected else DONE
+
+
+def _print(report: "BuildReport", *, quiet: bool, verbose: bool) -> None:
+    from indexer.commands.output import note
+
+    counts = [f"{report.found} found", f"{report.indexed} indexed", f"{report.unchanged} unchanged"]
+    counts += [f"{report.moved} moved", f"{report.removed} removed", f"{len(report.rejected)} rejected"]
+    click.echo(f"generation {report.generation}: {', '.join(counts)}")
+    rate = f", {report.encoded / report.seconds:.0f} images/s" if report.encoded and report.seconds else ""
+    note(f"{report.store}, encoder {report.encoder}: {report.seconds:.1f} s{rate}", quiet=quiet)
+    for space, search in report.search.items():
+        if search["kind"] != "flat":
+            note(f"space {space}: approximate search, measured recall@10 {search['recall']:.3f}", quiet=quiet)
+    if report.unmatched_labels:
+        note(f"{report.unmatched_labels} rows of the labels or the manifest match no file", quiet=quiet)
+    shown = report.rejected if verbose else report.rejected[:_SHOWN_REJECTIONS]
+    for entry in shown:
+        note(f"  rejected {entry['path']}: {entry['reason']}: {entry['message']}", quiet=quiet)
+    if len(shown) < len(report.rejected):
+        reasons = Counter(entry["reason"] for entry in report.rejected)
+        listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        note(f"  … {len(report.rejected)} rejected in all ({listed}); `index status` lists them", quiet=quiet)

@@ -1,0 +1,51 @@
+"""Options that several verbs share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path)
+
+
+def common_options(function: F) -> F:
+    """Add --store, --json, -q and -v."""
+    options = [
+        click.option(
+            "--store", type=FILE, help="Where the index lies.  [default: the nearest .index upwards]"
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        click.option(
+            "-q", "--quiet", is_flag=True, help="No progress, no hints; only the result and errors."
+        ),
+        click.option("-v", "--verbose", is_flag=True, help="Say more, on stderr."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def space_option(function: F) -> F:
+    """Add --space."""
+    return click.option("--space", help="The embedding space.  [default: the encoder's own choice]")(function)
+
+
+def metric_option(function: F) -> F:
+    """Add --metric."""
+    return click.option("--metric", type=click.Choice(["cosine", "l2"]), help="How scores are computed.")(
+        function
+    )
+
+
+def key_values(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Parse KEY=VALUE options."""
+    pairs = {}
+    for value in values:
+        key, equals, content = value.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(f"{value!r} is not KEY=VALUE")
+        pairs[key] = content
+    return pairs

@@ -1,0 +1,107 @@
+"""`index query`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from indexer.commands.options import FILE, common_options, key_values, metric_option, space_option
+
+if TYPE_CHECKING:
+    from indexer.query import QueryAnswer
+
+
+@click.command()
+@click.argument(
+    "images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="IMAGE..."
+)
+@click.option(
+    "-k", "--top", "k", type=click.IntRange(1), default=10, show_default=True, help="How many to show."
+)
+@click.option("-t", "--threshold", type=float, help="Show only scores from this one up.")
+@space_option
+@metric_option
+@click.option(
+    "--where",
+    multiple=True,
+    callback=key_values,
+    metavar="KEY=VALUE",
+    help="Only files with this attribute, or label=NAME.",
+)
+@click.option("--html", type=FILE, help="Write one self-contained page with the pictures.")
+@common_options
+def command(
+    images: tuple[Path, ...],
+    k: int,
+    threshold: float | None,
+    space: str | None,
+    metric: str | None,
+    where: dict[str, str],
+    html: Path | None,
+    store: Path | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Find the pictures in the index that are nearest to IMAGE, best first.
+
+    \b
+    Example: index query photo.jpg -k 5 --where label=cat --html result.html
+    """
+    from indexer.commands.output import note, print_json
+    from indexer.errors import DONE, REJECTED
+    from indexer.lookup import Gallery
+    from indexer.query import query
+    from indexer.settings import load_settings
+    from indexer.store import locate_store, open_store
+    from retrieval.similarity import Metric
+
+    path = locate_store(store)
+    settings = load_settings(path, {})
+    gallery = Gallery(open_store(path))
+    by = Metric(metric) if metric else None
+    answers = query(
+        gallery, images, settings, k=k, threshold=threshold, space=space, metric=by, where=where or None
+    )
+    if html is not None:
+        from indexer.report import write_query_page
+
+        write_query_page(html, answers, settings)
+        note(f"wrote {html}", quiet=quiet)
+    if as_json:
+        print_json({"queries": [answer.to_dict() for answer in answers]})
+    else:
+        for answer in answers:
+            _print(answer, gallery.generation.file_count, several=len(answers) > 1)
+    for answer in answers:
+        if answer.reason is not None:
+            note(f"{answer.query}: {answer.reason}: {answer.message}", quiet=False)
+    return REJECTED if any(answer.reason for answer in answers) else DONE
+
+
+def _print(answer: "QueryAnswer", file_count: int, *, several: bool) -> None:
+    from indexer.commands.output import note, print_table
+
+    if answer.reason is not None:
+        return
+    if several:
+        click.echo(f"\n{answer.query}")
+    if not answer.results:
+        note("nothing in the index answers" if file_count else "the index is empty", quiet=False)
+        return
+    rows = [
+        [
+            str(match.rank),
+            f"{match.score:.4f}",
+            f"{match.distance:.4f}",
+            match.label or "",
+            match.verdict or "",
+            match.path,
+        ]
+        for match in answer.results
+    ]
+    print_table(
+        ["rank", "score", "distance", "label", "verdict", "path"],
+        rows,
+        right=frozenset({"rank", "score", "distance"}),
+    )

@@ -1,0 +1,70 @@
+"""`index status`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from indexer.commands.options import common_options
+
+if TYPE_CHECKING:
+    from indexer.status import Status
+
+_SHOWN_REJECTIONS = 20
+
+
+@click.command()
+@common_options
+def command(store: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Say what the index holds, and which files it rejected and why.
+
+    \b
+    Example: index status --json
+    """
+    from indexer.commands.output import note, print_json
+    from indexer.status import status
+    from indexer.store import locate_store, open_store
+
+    found = status(open_store(locate_store(store)))
+    if as_json:
+        print_json(found.to_dict())
+        return
+    _print(found)
+    shown = found.rejected if verbose else found.rejected[:_SHOWN_REJECTIONS]
+    for entry in shown:
+        click.echo(f"  {entry['path']}: {entry['reason']}: {entry['message']}")
+    if len(shown) < len(found.rejected):
+        note(f"  … {len(found.rejected) - len(shown)} more: `index status -v`", quiet=quiet)
+
+
+def _print(found: "Status") -> None:
+    from indexer.commands.output import human_size, print_table
+
+    encoder = found.encoder
+    spaces = ", ".join(f"{name} ({dim})" for name, dim in encoder["spaces"].items())
+    searches = [f"{name}: {_how(search['kind'], search['recall'])}" for name, search in found.search.items()]
+    rows = [
+        ["index", f"{found.store} ({human_size(found.store_bytes)})"],
+        ["generation", f"{found.generation}, committed {found.committed_at}"],
+        [
+            "encoder",
+            f"{encoder['name']} {encoder['version']} ({encoder['fingerprint'][:12]}), spaces {spaces}",
+        ],
+        ["metric", found.metric],
+        ["search", ", ".join(searches)],
+        ["files", f"{found.files} files, {found.items} different pictures"],
+        ["labels", f"{len(found.labels)} labels on {sum(found.labels.values())} files"],
+        *[["catalogue", f"{entry['path']} ({entry['files']} files)"] for entry in found.catalogues],
+        *[["removed", path] for path in found.removed],
+    ]
+    if found.unfinished:
+        rows.append(
+            ["unfinished", f"{found.unfinished} pictures encoded by a build that did not end; run it again"]
+        )
+    reasons = ", ".join(f"{count} {reason}" for reason, count in found.rejected_by_reason().most_common())
+    rows.append(["rejected", reasons or "none"])
+    print_table(["", ""], rows)
+
+
+def _how(kind: str, recall: float) -> str:
+    return "exact" if kind == "flat" else f"approximate, recall@10 {recall:.3f}"

@@ -1,0 +1,83 @@
+"""Where encoders come from: the built-in one, a folder that training wrote, or any .onnx file with a spec."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.errors import UsageRefused, os_errors
+from retrieval.encoder import EncoderSpec, fingerprint, parse_spec
+from retrieval.errors import EncoderInvalid
+
+if TYPE_CHECKING:
+    from retrieval.encoder import Encoder
+
+BUILTIN = "builtin"
+GRAPH_FILE, SPEC_FILE = "model.onnx", "spec.json"
+_MINIMAL_SPEC = (
+    '{"format": 1, "name": "my-encoder", "input": {"size": 224, "layout": "NCHW", "mean": [123.7, 116.3, 103.5], '
+    '"std": [58.4, 57.1, 57.4]}, "spaces": [{"name": "object", "dim": 512, "metric": "cosine"}]}'
+)
+
+
+@dataclass(frozen=True)
+class EncoderFiles:
+    """An encoder as it lies on disk: read and identified, not yet loaded."""
+
+    source: str
+    graph: bytes
+    graph_sha256: str
+    spec: EncoderSpec
+    fingerprint: str
+
+    def load(self, threads: int) -> "Encoder":
+        """Start ONNX Runtime on the graph.
+
+        Raises:
+            UsageRefused: the graph cannot be used, or does not fit its spec.
+        """
+        from retrieval.onnx_encoder import OnnxEncoder
+
+        try:
+            return OnnxEncoder(self.graph, self.spec, graph_sha256=self.graph_sha256, threads=threads)
+        except EncoderInvalid as error:
+            raise UsageRefused(f"encoder {self.source}: {error}") from error
+
+
+def read_encoder(source: str) -> EncoderFiles:
+    """Read the encoder that ``source`` names: ``builtin``, a folder, or an .onnx file beside its .json spec.
+
+    Raises:
+        UsageRefused: nothing there, no spec, or a spec that cannot be read.
+    """
+    graph_path, spec_path = _paths(source)
+    with os_errors(f"reading encoder {source}"):
+        if not graph_path.is_file():
+            raise UsageRefused(f"no encoder at {source}: {graph_path} is not a file")
+        if not spec_path.is_file():
+            raise UsageRefused(
+                f"encoder {source} has no spec: {spec_path} is missing",
+                f"write one that says what the graph expects, for example {_MINIMAL_SPEC}",
+            )
+        graph = graph_path.read_bytes()
+        try:
+            spec = parse_spec(spec_path.read_text(encoding="utf-8"))
+        except (EncoderInvalid, UnicodeDecodeError) as error:
+            raise UsageRefused(f"{spec_path}: {error}") from error
+    graph_sha256 = hashlib.sha256(graph).hexdigest()
+    return EncoderFiles(source, graph, graph_sha256, spec, fingerprint(graph_sha256, spec))
+
+
+def _paths(source: str) -> tuple[Path, Path]:
+    if source == BUILTIN:
+        folder = Path(__file__).parent / "builtin"
+        return folder / GRAPH_FILE, folder / SPEC_FILE
+    path = Path(source)
+    if path.suffix.lower() == ".onnx":
+        return path, path.with_suffix(".json")
+    return path / GRAPH_FILE, path / SPEC_FILE
+
+
+def canonical_source(source: str) -> str:
+    """Name an encoder so that it is found from any working directory."""
+    return source if source == BUILTIN else str(Path(source).resolve())

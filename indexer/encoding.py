@@ -1,0 +1,209 @@
+"""Read, decode and encode pictures, and write their vectors down batch by batch: a killed build loses one batch."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import Connection, delete, insert, select
+
+from indexer.checksums import embedding_checksum, item_checksum
+from indexer.decode import Picture
+from indexer.durable import failpoint
+from indexer.encoders import EncoderFiles
+from indexer.plan import Candidate, Rejected
+from indexer.prefetch import prefetch
+from indexer.sandbox import Job, Outcome, Sandbox
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.tables import Embedding, Item, Rejection
+from retrieval.similarity import Float32
+
+BATCH = 64
+VANISHED = "vanished"
+
+Progress = Callable[[int, int], None]
+
+
+def no_progress(done: int, total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file whose content is known and encoded."""
+
+    candidate: Candidate
+    sha256: bytes
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass
+class Encoded:
+    """What became of the files that were read; ``pictures`` counts those that the encoder saw."""
+
+    files: list[ReadFile] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    vanished: list[Candidate] = field(default_factory=list)
+    pictures: int = 0
+
+
+@dataclass
+class _Batch:
+    """Pictures on their way through the encoder, and rejections on their way to the database."""
+
+    pictures: dict[bytes, tuple[Picture, int]] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def encode_files(
+    store: Store,
+    encoder: EncoderFiles,
+    encoder_id: int,
+    candidates: Sequence[Candidate],
+    encoded: dict[bytes, int],
+    settings: Settings,
+    progress: Progress,
+) -> Encoded:
+    """Give every candidate's content its vectors; contents in ``encoded`` have them and are only hashed.
+
+    ``encoded`` grows by what is written down.
+    """
+    result = Encoded()
+    if not candidates:
+        return result
+    preprocess = encoder.spec.preprocess
+    with Sandbox(
+        size=preprocess.size, fit=preprocess.fit, limits=settings.limits, workers=settings.jobs
+    ) as sandbox:
+        sandbox.start()
+        network = encoder.load(os.cpu_count() or 1)
+        write = _Writer(store, encoder, encoder_id)
+        batch = _Batch()
+        outcomes = prefetch(_outcomes(store, sandbox, candidates, encoded, settings.jobs), depth=BATCH)
+        for done, (candidate, outcome) in enumerate(outcomes, start=1):
+            _sort_outcome(candidate, outcome, encoded, batch, result)
+            if len(batch.pictures) >= BATCH or len(batch.rejected) >= BATCH:
+                _flush(batch, network.encode, write, encoded, result)
+                batch = _Batch()
+            progress(done, len(candidates))
+        _flush(batch, network.encode, write, encoded, result)
+    return result
+
+
+def _outcomes(
+    store: Store, sandbox: Sandbox, candidates: Sequence[Candidate], encoded: dict[bytes, int], workers: int
+) -> Iterator[tuple[Candidate, Outcome]]:
+    """Hash first what may be a content that is known, told by its size; decode the rest."""
+    with store.database.reading() as connection:
+        sizes = set(connection.execute(select(Item.size_bytes)).scalars())
+    unknown = []
+    perhaps = [key for key, candidate in enumerate(candidates) if candidate.found.size_bytes in sizes]
+    for outcome in sandbox.run(_jobs(candidates, perhaps, "hash"), window=8 * workers):
+        if outcome.sha256 is not None and outcome.sha256 not in encoded:
+            unknown.append(outcome.key)
+        else:
+            yield candidates[outcome.key], outcome
+    new = sorted(set(range(len(candidates))).difference(perhaps).union(unknown))
+    for outcome in sandbox.run(_jobs(candidates, new, "pixels"), window=8 * workers):
+        yield candidates[outcome.key], outcome
+
+
+def _jobs(candidates: Sequence[Candidate], keys: Iterable[int], wants: str) -> Iterator[Job]:
+    return (Job(key=key, path=candidates[key].found.path, data=None, wants=wants) for key in keys)
+
+
+def _sort_outcome(
+    candidate: Candidate, outcome: Outcome, encoded: dict[bytes, int], batch: _Batch, result: Encoded
+) -> None:
+    failure = outcome.failure
+    if failure is not None and failure.reason == VANISHED:
+        result.vanished.append(candidate)
+    elif failure is not None:
+        found = candidate.found
+        place = (candidate.path, candidate.listing.id, found.size_bytes, found.mtime_ns)
+        batch.rejected.append(Rejected(*place, str(failure.reason), failure.message))
+    elif outcome.sha256 is not None:
+        result.files.append(ReadFile(candidate, outcome.sha256, outcome.size_bytes, outcome.mtime_ns))
+        if outcome.picture is not None and outcome.sha256 not in encoded:
+            batch.pictures[outcome.sha256] = (outcome.picture, outcome.size_bytes)
+
+
+def _flush(
+    batch: _Batch,
+    encode: Callable[[np.ndarray], dict[str, Float32]],
+    write: "_Writer",
+    encoded: dict[bytes, int],
+    result: Encoded,
+) -> None:
+    if not batch.pictures and not batch.rejected:
+        return
+    vectors: dict[str, Float32] = {}
+    if batch.pictures:
+        vectors = encode(np.stack([picture.pixels for picture, _ in batch.pictures.values()]))
+        failpoint("embed.mid_batch")
+    encoded.update(write(batch, vectors))
+    result.rejected.extend(batch.rejected)
+    result.pictures += len(batch.pictures)
+
+
+class _Writer:
+    """Writes one batch down in one transaction: a checkpoint, not yet part of any generation."""
+
+    def __init__(self, store: Store, encoder: EncoderFiles, encoder_id: int) -> None:
+        self._store = store
+        self._fingerprint = encoder.fingerprint
+        self._encoder_id = encoder_id
+
+    def __call__(self, batch: _Batch, vectors: dict[str, Float32]) -> dict[bytes, int]:
+        with self._store.database.writing() as connection:
+            ids = self._item_ids(connection, batch)
+            rows = [
+                self._embedding(space, ids[sha256], sha256, vector)
+                for space, matrix in vectors.items()
+                for sha256, vector in zip(batch.pictures, matrix, strict=True)
+            ]
+            if rows:
+                stale = Embedding.item_id.in_(ids.values()), Embedding.encoder_id == self._encoder_id
+                connection.execute(delete(Embedding).where(*stale))
+                connection.execute(insert(Embedding), rows)
+            write_rejections(connection, batch.rejected)
+            failpoint("checkpoint.before_commit")
+        failpoint("checkpoint.after_commit")
+        return ids
+
+    def _item_ids(self, connection: Connection, batch: _Batch) -> dict[bytes, int]:
+        """Return the ids of the batch's contents, those that are new being inserted."""
+        wanted = select(Item.sha256, Item.id).where(Item.sha256.in_(batch.pictures))
+        known = {row.sha256: row.id for row in connection.execute(wanted)}
+        rows = []
+        for sha256, (picture, size_bytes) in batch.pictures.items():
+            if sha256 not in known:
+                facts = (size_bytes, picture.width, picture.height, picture.format)
+                names = ("size_bytes", "width", "height", "format")
+                checksum = item_checksum(sha256, *facts)
+                rows.append({"sha256": sha256, "checksum": checksum, **dict(zip(names, facts, strict=True))})
+        if rows:
+            connection.execute(insert(Item), rows)
+        return {row.sha256: row.id for row in connection.execute(wanted)}
+
+    def _embedding(self, space: str, item_id: int, sha256: bytes, vector: Float32) -> dict[str, object]:
+        blob = vector.astype("<f4").tobytes()
+        checksum = embedding_checksum(self._fingerprint, space, sha256, blob)
+        return {
+            "encoder_id": self._encoder_id,
+            "space": space,
+            "item_id": item_id,
+            "vector": blob,
+            "checksum": checksum,
+        }
+
+
+def write_rejections(connection: Connection, rejected: Sequence[Rejected]) -> None:
+    """Replace what the database says of these files' rejections."""
+    if not rejected:
+        return
+    rows = [{name: getattr(entry, name) for name in Rejected.__dataclass_fields__} for entry in rejected]
+    connection.execute(delete(Rejection).where(Rejection.path.in_([entry.path for entry in rejected])))
+    connection.execute(insert(Rejection), rows)

@@ -1,0 +1,98 @@
+"""From files that were read to the rows that describe them: which label and attributes each one gets."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from indexer.checksums import file_checksum
+from indexer.encoding import ReadFile
+from indexer.store import Store
+from indexer.survey import Survey
+from indexer.tables import File, Item
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A `files` row to be, with its content's SHA-256 in place of an item id."""
+
+    path: str
+    catalogue_id: int
+    sha256: bytes
+    size_bytes: int
+    mtime_ns: int
+    label: str | None
+    attributes: Mapping[str, str]
+
+    def values(self, item_id: int) -> dict[str, Any]:
+        """Return the columns, checksum included."""
+        facts = (self.size_bytes, self.mtime_ns, self.label, self.attributes)
+        return {
+            "path": self.path,
+            "catalogue_id": self.catalogue_id,
+            "item_id": item_id,
+            "size_bytes": self.size_bytes,
+            "mtime_ns": self.mtime_ns,
+            "label": self.label,
+            "attributes": dict(self.attributes),
+            "checksum": file_checksum(self.path, self.sha256, *facts),
+        }
+
+
+def changed_rows(work: Survey, read_files: Iterable[ReadFile]) -> Iterator[FileRow]:
+    """Yield the rows that are new or differ from what the last generation holds."""
+    homes: dict[bytes, list[str]] = defaultdict(list)
+    for path, known in work.plan.known.items():
+        homes[known.sha256].append(path)
+    for read in read_files:
+        yield _row_of(work, read, homes.get(read.sha256, []))
+    for candidate in work.plan.unchanged:
+        known = work.plan.known[candidate.found.path]
+        row = _row_of(work, ReadFile(candidate, known.sha256, known.size_bytes, known.mtime_ns), [])
+        if (row.label, row.attributes, row.catalogue_id) != (
+            known.label,
+            known.attributes,
+            known.catalogue_id,
+        ):
+            yield row
+
+
+def _row_of(work: Survey, read: ReadFile, homes: list[str]) -> FileRow:
+    """Decide label and attributes: the user's, the manifest's, its own, its former place's, its folder's."""
+    candidate, path = read.candidate, read.candidate.found.path
+    listing = candidate.listing
+    known = work.plan.known.get(path)
+    if path in work.facts:
+        label, attributes = work.facts[path].label, dict(work.facts[path].attributes)
+    elif known is not None:
+        label, attributes = known.label, dict(known.attributes)
+    elif homes:
+        left_first = sorted(homes, key=lambda home: (home not in work.plan.removed, home))
+        label, attributes = _inherit(work, left_first[0], listing.label_of(path))
+    else:
+        label, attributes = listing.label_of(path), {}
+    label = work.assigned.get(read.sha256, label)
+    return FileRow(candidate.path, listing.id, read.sha256, read.size_bytes, read.mtime_ns, label, attributes)
+
+
+def _inherit(work: Survey, former_path: str, folder: str | None) -> tuple[str | None, dict[str, str]]:
+    """Take label and attributes along to a new place; a label that only named the old folder stays behind."""
+    former = work.plan.known[former_path]
+    listing = next((listing for listing in work.listings if listing.id == former.catalogue_id), None)
+    named_by_folder = (
+        listing is not None and not listing.facts and listing.label_of(former_path) == former.label
+    )
+    return (folder if named_by_folder else former.label), dict(former.attributes)
+
+
+def replace_rows(connection: Connection, store: Store, removed: Iterable[str], rows: list[FileRow]) -> None:
+    """Delete the rows of ``removed`` (absolute paths) and put ``rows`` in place of what their paths held."""
+    gone = [store.stored_path(path) for path in removed] + [row.path for row in rows]
+    if gone:
+        statement = delete(File).where(File.path == bindparam("gone"))
+        connection.execute(statement, [{"gone": path} for path in gone])
+    if rows:
+        ids = {row.sha256: row.id for row in connection.execute(select(Item.sha256, Item.id))}
+        connection.execute(insert(File), [row.values(ids[row.sha256]) for row in rows])

@@ -1,0 +1,127 @@
+"""What users tell the index: labels for contents, and paths that shall leave it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from indexer.checksums import file_checksum
+from indexer.errors import UsageRefused
+from indexer.generations import commit_generation, require_generation
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.tables import AssignedLabel, Catalogue, Exclusion, File, Item, Rejection
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What `remove` did: how many files left the index, and what is remembered so that they stay out."""
+
+    removed: int
+    generation: int
+    excluded: list[str]
+    forgotten_catalogues: list[str]
+
+
+def assign_label(store: Store, path: Path, label: str) -> list[str]:
+    """Give the content at ``path`` a label; return the paths, as the user can open them, that now carry it.
+
+    The label belongs to the content: it survives moves, copies and rebuilds.
+
+    Raises:
+        UsageRefused: the index holds no such file, or the label is empty.
+    """
+    if not label.strip():
+        raise UsageRefused("an empty label says nothing", "give it a name")
+    with store.writing(), store.database.writing() as connection:
+        require_generation(connection, store)
+        stored = store.stored_path(_absolute(path))
+        item = connection.execute(
+            select(Item.id, Item.sha256).join(File, File.item_id == Item.id).where(File.path == stored)
+        ).first()
+        if item is None:
+            raise UsageRefused(f"the index holds no file {path}", "run `index build` if it is new")
+        connection.execute(delete(AssignedLabel).where(AssignedLabel.sha256 == item.sha256))
+        connection.execute(insert(AssignedLabel).values(sha256=item.sha256, label=label))
+        files = connection.execute(select(File.__table__).where(File.item_id == item.id)).all()
+        for file in files:
+            facts = (file.size_bytes, file.mtime_ns, label, file.attributes)
+            checksum = file_checksum(file.path, item.sha256, *facts)
+            connection.execute(update(File).where(File.id == file.id).values(label=label, checksum=checksum))
+    return sorted(store.shown_path(file.path) for file in files)
+
+
+def remove(store: Store, paths: Sequence[Path], settings: Settings) -> Removal:
+    """Take files, or all below folders, out of the index; the files themselves stay where they are.
+
+    They stay out when the catalogue is built again. A path that is a catalogue is forgotten as a whole instead.
+
+    Raises:
+        UsageRefused: the index holds nothing there.
+    """
+    with store.writing():
+        with store.database.reading() as connection:
+            generation = require_generation(connection, store)
+            catalogues = {
+                store.absolute_path(row.path): row.id
+                for row in connection.execute(select(Catalogue.__table__))
+            }
+            files = {
+                store.absolute_path(path): path for path in connection.execute(select(File.path)).scalars()
+            }
+        targets = [_absolute(path) for path in paths]
+        for target, path in zip(targets, paths, strict=True):
+            if target not in catalogues and not _at_or_below(target, files):
+                raise UsageRefused(f"the index holds nothing at {path}")
+        gone = [files[path] for target in targets for path in _at_or_below(target, files)]
+        forgotten = [target for target in targets if target in catalogues]
+        excluded = [target for target in targets if target not in catalogues]
+
+        def change(connection: Connection) -> None:
+            for target in targets:
+                _forget(connection, store, target, catalogues.get(target))
+            for path in gone:
+                connection.execute(delete(File).where(File.path == path))
+
+        committed = commit_generation(
+            store, generation.encoder_id, generation.metric, settings.exact_limit, change
+        )
+    shown = [[store.shown_path(path) for path in group] for group in (excluded, forgotten)]
+    return Removal(len(set(gone)), committed.id, *shown)
+
+
+def readmit(store: Store, paths: Sequence[Path]) -> list[str]:
+    """Let paths that were removed come back at the next build; return them.
+
+    Raises:
+        UsageRefused: one of them was not removed.
+    """
+    with store.writing(), store.database.writing() as connection:
+        for path in paths:
+            stored = store.stored_path(_absolute(path))
+            if not connection.execute(delete(Exclusion).where(Exclusion.path == stored)).rowcount:
+                raise UsageRefused(f"{path} was not removed", "`index status` lists what was")
+    return [str(path) for path in paths]
+
+
+def _forget(connection: Connection, store: Store, target: str, catalogue_id: int | None) -> None:
+    if catalogue_id is None:
+        stored = store.stored_path(target)
+        connection.execute(delete(Exclusion).where(Exclusion.path == stored))
+        connection.execute(insert(Exclusion).values(path=stored))
+        connection.execute(delete(Rejection).where(Rejection.path == stored))
+        return
+    connection.execute(delete(File).where(File.catalogue_id == catalogue_id))
+    connection.execute(delete(Rejection).where(Rejection.catalogue_id == catalogue_id))
+    connection.execute(delete(Catalogue).where(Catalogue.id == catalogue_id))
+
+
+def _absolute(path: Path) -> str:
+    """Name a path as the index does: links in its folder resolved, the file itself not."""
+    return os.path.join(os.path.realpath(path.parent), path.name) if path.name else os.path.realpath(path)  # noqa: PTH118
+
+
+def _at_or_below(target: str, files: dict[str, str]) -> list[str]:
+    return [path for path in files if path == target or path.startswith(target.rstrip(os.sep) + os.sep)]

@@ -1,0 +1,198 @@
+"""`index query`: open the current generation, embed the query pictures, search, and prove every row returned.
+
+FAISS only proposes: each proposed item's vector is read from the database, held to its checksum, and scored
+again in float64. A proposal that FAISS scored otherwise is damage, not an answer.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from indexer.database import REPAIR_HINT
+from indexer.encoders import BUILTIN, EncoderFiles, read_encoder
+from indexer.errors import StoreDamaged, UsageRefused, WrongEncoder
+from indexer.generations import require_generation
+from indexer.sound_rows import FileFacts, ItemFacts, read_items
+from indexer.store import Store
+from indexer.tables import File
+from retrieval.encoder import Encoder, Space
+from retrieval.ranking import rank
+from retrieval.search import Candidates, NeighbourIndex
+from retrieval.similarity import Float32, Int64, Metric, distance_from_score, scores
+
+# FAISS computes in float32, and a cosine near 1 as an L2 distance loses half its digits.
+FAISS_TOLERANCE = 1e-3
+IDENTICAL = "identical"
+
+
+@dataclass(frozen=True)
+class Match:
+    """One ranked neighbour; ``verdict`` is "identical" for the same bytes, else None until thresholds are set."""
+
+    rank: int
+    path: str
+    score: float
+    distance: float
+    label: str | None
+    attributes: dict[str, str] = field(default_factory=dict)
+    verdict: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the match as plain values."""
+        return asdict(self)
+
+
+class Gallery:
+    """The current generation, open for queries. Answers are always those of one generation."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._indexes: dict[str, NeighbourIndex] = {}
+        self._network: tuple[str, Encoder] | None = None
+        with store.database.reading() as connection:
+            self.generation = require_generation(connection, store)
+
+    def encoder_files(self) -> EncoderFiles:
+        """Read the encoder that the generation was made with.
+
+        Raises:
+            WrongEncoder: it is gone, or has become another one.
+        """
+        generation = self.generation
+        source = generation.encoder_source
+        name = f"{generation.spec.name} {generation.spec.version}"
+        hint = "bring that encoder back, or run `index build` to encode the catalogue with the one at hand"
+        try:
+            files = read_encoder(source if source == BUILTIN else self.store.absolute_path(source))
+        except UsageRefused as error:
+            raise WrongEncoder(
+                f"this index was made with encoder {name}, which cannot be read: {error}", hint
+            ) from error
+        if files.fingerprint != generation.fingerprint:
+            raise WrongEncoder(
+                f"this index was made with encoder {name} ({generation.fingerprint[:12]}); what is at {source} now is "
+                f"{files.spec.name} {files.spec.version} ({files.fingerprint[:12]})",
+                hint,
+            )
+        return files
+
+    def network(self) -> Encoder:
+        """Return the encoder, loaded once."""
+        if self._network is None or self._network[0] != self.generation.fingerprint:
+            self._network = self.generation.fingerprint, self.encoder_files().load(os.cpu_count() or 1)
+        return self._network[1]
+
+    def find(
+        self,
+        vectors: Float32,
+        sha256s: Sequence[bytes | None],
+        k: int,
+        *,
+        space: Space,
+        metric: Metric,
+        threshold: float | None = None,
+        where: Mapping[str, str] | None = None,
+    ) -> list[list[Match]]:
+        """Rank the gallery for each of (n, dim) query vectors.
+
+        ``where`` limits the answer to files with those attributes (or that ``label``); equal scores are ordered
+        by path; ``sha256s`` are the queries' own contents, so that the same bytes are named identical.
+
+        Raises:
+            UsageRefused: the space cannot be compared by that metric.
+            StoreDamaged: a row or a FAISS file is not what was committed.
+        """
+        if space.metric is Metric.L2 and metric is Metric.COSINE:
+            raise UsageRefused(
+                f"space {space.name!r} holds vectors that are not normalised: it cannot be compared by cosine",
+                "use --metric l2",
+            )
+        with self.store.database.reading() as connection:
+            self._follow(connection)
+            allowed = _allowed_items(connection, where) if where else None
+            proposals = self._index(space).search(vectors, k, allowed)
+            ids = sorted({int(id_) for candidates in proposals for id_ in candidates.ids})
+            items = read_items(connection, self.generation, space, ids)
+        return [
+            self._rank(query, sha256, candidates, items, k, space, metric, threshold, where or {})
+            for query, sha256, candidates in zip(vectors, sha256s, proposals, strict=True)
+        ]
+
+    def _follow(self, connection: Connection) -> None:
+        """Move on to the generation that this snapshot sees."""
+        current = require_generation(connection, self.store)
+        if current.id != self.generation.id:
+            if current.fingerprint != self.generation.fingerprint:
+                raise WrongEncoder("the index was rebuilt with another encoder meanwhile", "ask again")
+            self.generation, self._indexes = current, {}
+
+    def _index(self, space: Space) -> NeighbourIndex:
+        if space.name not in self._indexes:
+            generation, file = self.generation, self.generation.faiss[space.name]
+            self._indexes[space.name] = self.store.read_faiss(
+                file.sha256,
+                dim=space.dim,
+                metric=space.metric,
+                count=generation.item_count,
+                recall=file.recall,
+            )
+        return self._indexes[space.name]
+
+    def _rank(
+        self,
+        query: Float32,
+        sha256: bytes | None,
+        candidates: Candidates,
+        items: Mapping[int, ItemFacts],
+        k: int,
+        space: Space,
+        metric: Metric,
+        threshold: float | None,
+        where: Mapping[str, str],
+    ) -> list[Match]:
+        if not len(candidates.ids):
+            return []
+        gallery = np.stack([items[int(id_)].vector for id_ in candidates.ids])
+        own = scores(query, gallery, space.metric)
+        if np.abs(own - candidates.scores).max() > FAISS_TOLERANCE:
+            file = self.store.faiss_path(self.generation.faiss[space.name].sha256)
+            raise StoreDamaged(f"{file} disagrees with the vectors in the database", REPAIR_HINT)
+        exact = own if metric is space.metric else scores(query, gallery, metric)
+        entries = [
+            (score, file, items[int(id_)].sha256)
+            for id_, score in zip(candidates.ids, exact, strict=True)
+            for file in items[int(id_)].files
+            if _passes(file, where)
+        ]
+        values = np.array([score for score, _, _ in entries])
+        order = rank(values, [file.path for _, file, _ in entries], k, threshold)
+        distances = distance_from_score(values, metric)
+        return [
+            Match(
+                rank=place,
+                path=self.store.shown_path(entries[position][1].path),
+                score=float(values[position]),
+                distance=float(distances[position]),
+                label=entries[position][1].label,
+                attributes=entries[position][1].attributes,
+                verdict=IDENTICAL if entries[position][2] == sha256 else None,
+            )
+            for place, position in enumerate(order, start=1)
+        ]
+
+
+def _passes(file: FileFacts, where: Mapping[str, str]) -> bool:
+    facts = file.attributes | ({"label": file.label} if file.label is not None else {})
+    return all(facts.get(key) == value for key, value in where.items())
+
+
+def _allowed_items(connection: Connection, where: Mapping[str, str]) -> Int64:
+    statement = select(File.item_id).distinct()
+    for key, value in where.items():
+        column = File.label if key == "label" else File.attributes[key].as_string()
+        statement = statement.where(column == value)
+    return np.array(connection.execute(statement).scalars().all(), np.int64)

@@ -1,0 +1,164 @@
+"""`index check --repair`: rebuild the cache from the database, and encode again only what is lost.
+
+1. A database that SQLite cannot read is set aside; what can be read of it is saved into a new one.
+2. Rows that are not what was written are dropped, and so are generations that cannot be read.
+3. The catalogues that can be reached are built again, which encodes what lacks a vector and nothing else that did
+   not change, and every FAISS file is written anew.
+
+The catalogue is read, never written. Each step is a transaction of its own: a repair that is killed is run again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, select
+
+from indexer.build import build
+from indexer.check import Finding, Severity, check, items_without_vectors
+from indexer.errors import IndexNotFound, StoreDamaged
+from indexer.generations import Committed, commit_generation, current_generation
+from indexer.salvage import salvage
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.tables import Catalogue, Embedding, FaissFile, File, Generation, Item
+
+
+@dataclass
+class RepairReport:
+    """What was found, what was done about it, and what is left."""
+
+    found: list[Finding]
+    done: list[str] = field(default_factory=list)
+    left: list[Finding] = field(default_factory=list)
+
+
+def repair(store: Store, settings: Settings) -> RepairReport:
+    """Mend what `check` calls damage; without damage nothing is touched.
+
+    Raises:
+        StoreLocked: another process is writing.
+        IndexNotFound: nothing could be saved, and no catalogue is left to build from.
+    """
+    report = RepairReport(check(store))
+    if not _damage(report.found):
+        return report
+    if {"database-malformed", "unreadable"} & {finding.kind for finding in _damage(report.found)}:
+        with store.locked():
+            report.done.append(salvage(store))
+    with store.writing():
+        generation = _newest_readable_generation(store, report.done)
+        _drop_rows(store, _damage(_check_again(store)), report.done)
+        reachable = _reachable_catalogues(store)
+        if generation is not None:
+            _drop_lost_files(store, generation, reachable, report.done)
+    _rebuild(store, generation, reachable, settings, report.done)
+    report.left = _damage(check(store))
+    return report
+
+
+def _damage(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.DAMAGE]
+
+
+def _check_again(store: Store) -> list[Finding]:
+    try:
+        return check(store)
+    except IndexNotFound:  # no generation was left in what could be saved
+        return []
+
+
+def _newest_readable_generation(store: Store, done: list[str]) -> Committed | None:
+    while True:
+        with store.database.writing() as connection:
+            try:
+                return current_generation(connection)
+            except StoreDamaged as error:
+                newest = select(Generation.id).order_by(Generation.id.desc()).limit(1).scalar_subquery()
+                connection.execute(delete(FaissFile).where(FaissFile.generation_id == newest))
+                connection.execute(delete(Generation).where(Generation.id == newest))
+                done.append(f"dropped a generation: {error}")
+
+
+def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None:
+    """Delete the rows that are not what was written, and what hangs on them."""
+    with store.database.writing() as connection:
+        for finding in damage:
+            for id_ in finding.ids:
+                if finding.kind == "item-damaged":
+                    connection.execute(delete(Embedding).where(Embedding.item_id == id_))
+                    connection.execute(delete(File).where(File.item_id == id_))
+                    connection.execute(delete(Item).where(Item.id == id_))
+                elif finding.kind == "file-damaged":
+                    connection.execute(delete(File).where(File.id == id_))
+                elif finding.kind == "vector-damaged":
+                    connection.execute(delete(Embedding).where(Embedding.item_id == id_))
+            if finding.kind.endswith("-damaged") and finding.ids:
+                done.append(f"dropped what hangs on {len(finding.ids)} rows ({finding.kind})")
+        _drop_orphans(connection)
+
+
+def _drop_orphans(connection: Connection) -> None:
+    """Delete rows whose item is gone, which a salvaged database may hold."""
+    items = select(Item.id)
+    connection.execute(delete(Embedding).where(Embedding.item_id.not_in(items)))
+    connection.execute(delete(File).where(File.item_id.not_in(items)))
+    connection.execute(delete(File).where(File.catalogue_id.not_in(select(Catalogue.id))))
+    generations = select(Generation.id)
+    connection.execute(delete(FaissFile).where(FaissFile.generation_id.not_in(generations)))
+
+
+def _reachable_catalogues(store: Store) -> dict[int, Path]:
+    with store.database.reading() as connection:
+        rows = connection.execute(select(Catalogue.id, Catalogue.path)).all()
+    paths = {row.id: Path(store.absolute_path(row.path)) for row in rows}
+    return {
+        id_: path for id_, path in paths.items() if path.is_file() or (path.is_dir() and any(path.iterdir()))
+    }
+
+
+def _drop_lost_files(
+    store: Store, generation: Committed, reachable: dict[int, Path], done: list[str]
+) -> None:
+    """Delete the files whose vectors are lost and whose catalogue is gone: nothing can answer for them."""
+    with store.database.writing() as connection:
+        lost = items_without_vectors(connection, generation)
+        gone = 0
+        for id_ in lost:
+            unreachable = delete(File).where(File.item_id == id_, File.catalogue_id.not_in(reachable))
+            gone += connection.execute(unreachable).rowcount
+        if gone:
+            done.append(f"dropped {gone} files whose vectors are lost and whose catalogue is gone")
+
+
+def _rebuild(
+    store: Store,
+    generation: Committed | None,
+    reachable: dict[int, Path],
+    settings: Settings,
+    done: list[str],
+) -> None:
+    if reachable:
+        report = build(store, list(reachable.values()), settings, rebuild_cache=True)
+        done.append(
+            f"encoded {report.encoded} pictures again and wrote the FAISS files of generation {report.generation}"
+        )
+    elif generation is not None:
+        with store.writing():
+            committed = commit_generation(
+                store,
+                generation.encoder_id,
+                generation.metric,
+                settings.exact_limit,
+                _no_change,
+                rebuild_cache=True,
+            )
+        done.append(f"wrote the FAISS files of generation {committed.id}")
+    else:
+        raise IndexNotFound(
+            "nothing could be saved, and no catalogue is left to build from", "run `index build FOLDER`"
+        )
+
+
+def _no_change(connection: Connection) -> None:
+    """Leave the rows as they are."""

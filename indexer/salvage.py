@@ -1,0 +1,93 @@
+"""Save what can be read of a database that SQLite finds malformed, into a new one; the old one is kept aside."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from indexer import durable
+from indexer.database import Database
+from indexer.errors import os_errors
+from indexer.store import DATABASE_FILE, Store
+from indexer.tables import Base
+
+LOGS = ("-wal", "-shm")
+
+
+def salvage(store: Store) -> str:
+    """Put a new database in place of a malformed one; say what was saved.
+
+    Call it under the writer's lock. Until the last rename the malformed database stays where it is, so a salvage
+    that is killed is simply run again.
+
+    Raises:
+        NoSpace, PermissionRefused: nothing was changed.
+    """
+    fresh = Database(store.path / f"salvaged{durable.TEMPORARY_SUFFIX}")
+    with os_errors(f"salvaging {store.database.path}"):
+        for suffix in ("", *LOGS):
+            durable.unlink(_beside(fresh.path, suffix))
+        fresh.migrate()
+        with closing(sqlite3.connect(fresh.path)) as target:
+            target.execute("PRAGMA foreign_keys=OFF")
+            saved = {table.name: _copy_rows(store.database.path, target, table.name) for table in _tables()}
+            target.execute("PRAGMA journal_mode=DELETE")
+        with suppress(sqlite3.Error), closing(sqlite3.connect(store.database.path)) as damaged:
+            damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        aside = store.path / f"{DATABASE_FILE}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"
+        aside.hardlink_to(store.database.path)
+        for suffix in LOGS:  # SQLite would apply the old file's log to the new one
+            durable.unlink(_beside(store.database.path, suffix))
+        durable.replace(fresh.path, store.database.path)
+    rows = ", ".join(f"{count} {name}" for name, count in saved.items() if count)
+    return f"saved {rows or 'nothing'} of the malformed database, which is kept as {aside.name}"
+
+
+def _tables() -> Any:
+    return Base.metadata.sorted_tables
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}{suffix}")
+
+
+def _copy_rows(source_path: Path, target: sqlite3.Connection, table: str) -> int:
+    """Copy every row that can be read and that the schema accepts; return how many."""
+    count = 0
+    with target:
+        for columns, row in _readable_rows(source_path, table):
+            names, marks = ", ".join(columns), ", ".join("?" for _ in columns)
+            try:
+                target.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)  # noqa: S608
+            except sqlite3.Error:  # a value that the schema refuses was not written by us
+                continue
+            count += 1
+    return count
+
+
+def _lenient_text(value: bytes) -> str:
+    """Read text even where it is no UTF-8 any more: its row's checksum will tell."""
+    return value.decode("utf-8", "replace")
+
+
+def _readable_rows(path: Path, table: str) -> Iterator[tuple[list[str], tuple[Any, ...]]]:
+    """Read a table from its first row on, and past a damaged page from its last row back."""
+    seen: set[int] = set()
+    for order in ("ASC", "DESC"):
+        try:
+            with closing(sqlite3.connect(path)) as source:
+                source.text_factory = _lenient_text
+                source.execute("PRAGMA query_only=ON")
+                cursor = source.execute(f"SELECT rowid, * FROM {table} NOT INDEXED ORDER BY rowid {order}")  # noqa: S608
+                columns = [column[0] for column in cursor.description][1:]
+                for rowid, *row in cursor:
+                    if rowid in seen:
+                        break
+                    seen.add(rowid)
+                    yield columns, tuple(row)
+                else:
+                    return
+        except sqlite3.Error:
+            continue

@@ -1,0 +1,105 @@
+"""Limits and settings: a flag beats INDEX_* in the environment beats index.toml beats the default."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import UsageRefused, os_errors
+from retrieval.search import EXACT_LIMIT
+from retrieval.similarity import Metric
+
+MIB = 1024 * 1024
+SETTINGS_FILE = "index.toml"
+
+TEMPLATE = """\
+# Settings of this index. A flag beats INDEX_<NAME> in the environment beats this file beats the default.
+#
+# encoder = "builtin"             # or the path of a folder or an .onnx file
+# metric = "cosine"               # or "l2"
+# jobs = 2                        # decoding processes; default: one for each core
+# exact_limit = 300000            # more vectors than this are searched approximately, with a measured recall
+# max_pixels = 50000000           # larger pictures are rejected
+# max_file_bytes = 268435456
+# decode_seconds = 15.0
+"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one picture may cost. Beyond a limit it is rejected, by name, and nothing else suffers."""
+
+    max_file_bytes: int = 256 * MIB
+    max_pixels: int = 50_000_000
+    decode_seconds: float = 15.0
+    decode_memory_bytes: int = 1024 * MIB
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a command runs with. ``encoder`` and ``metric`` are None where the index itself decides."""
+
+    encoder: str | None = None
+    metric: Metric | None = None
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    exact_limit: int = EXACT_LIMIT
+    limits: Limits = field(default_factory=Limits)
+
+
+_KINDS: Mapping[str, type] = {
+    "encoder": str,
+    "metric": Metric,
+    "jobs": int,
+    "exact_limit": int,
+    **{limit.name: type(limit.default) for limit in fields(Limits)},
+}
+
+
+def load_settings(
+    store: Path, flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Read the settings of the index at ``store``; flags that are None were not given.
+
+    Raises:
+        UsageRefused: a value that cannot be meant, with the place where it stands.
+    """
+    values: dict[str, Any] = {}
+    for name, value in _from_file(store / SETTINGS_FILE).items():
+        if name not in _KINDS:
+            raise UsageRefused(
+                f"{store / SETTINGS_FILE}: unknown setting {name!r}", f"known: {', '.join(_KINDS)}"
+            )
+        values[name] = _convert(name, value, str(store / SETTINGS_FILE))
+    for name in _KINDS:
+        variable = f"INDEX_{name.upper()}"
+        if environment.get(variable):
+            values[name] = _convert(name, environment[variable], variable)
+    for name, value in flags.items():
+        if value is not None:
+            values[name] = _convert(name, value, f"--{name.replace('_', '-')}")
+    limits = {limit.name: values.pop(limit.name) for limit in fields(Limits) if limit.name in values}
+    return Settings(**values, limits=Limits(**limits))
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    with os_errors(f"reading {path}"):
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageRefused(
+                f"{path} is not TOML: {error}", "mend it, or remove it for the defaults"
+            ) from error
+
+
+def _convert(name: str, value: object, place: str) -> object:
+    try:
+        converted = _KINDS[name](value)
+    except (TypeError, ValueError) as error:
+        raise UsageRefused(f"{place}: {name} = {value!r} is not a valid {_KINDS[name].__name__}") from error
+    if isinstance(converted, int | float) and converted <= 0:
+        raise UsageRefused(f"{place}: {name} = {value!r} must be above 0")
+    return converted

@@ -1,0 +1,153 @@
+"""The store's folder: where it is, its lock, its FAISS files, and how catalogue paths are written in it.
+
+``.index/`` holds catalog.db (the truth), faiss/<sha256>.faiss (a cache), index.toml (settings) and lock.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from indexer import durable
+from indexer.database import REPAIR_HINT, Database
+from indexer.errors import IndexNotFound, StoreDamaged, os_errors
+from indexer.settings import SETTINGS_FILE, TEMPLATE
+from retrieval.errors import IndexInvalid
+from retrieval.search import NeighbourIndex, read_index
+from retrieval.similarity import Metric
+
+STORE_NAME = ".index"
+DATABASE_FILE = "catalog.db"
+FAISS_SUFFIX = ".faiss"
+
+
+class Store:
+    """One index on disk. Opening it reads nothing; every fault has its own error."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.base = self.path.parent
+        self.database = Database(self.path / DATABASE_FILE)
+        self.faiss_folder = self.path / "faiss"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the writer's lock, in a store whose folders exist and hold no residue of a killed writer.
+
+        Raises:
+            StoreLocked, NoSpace, PermissionRefused
+        """
+        with os_errors(f"creating {self.path}"):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with durable.writer_lock(self.path / "lock"):
+            with os_errors(f"creating {self.path}"):
+                self.faiss_folder.mkdir(mode=0o700, exist_ok=True)
+                for folder in (self.path, self.faiss_folder):
+                    for residue in folder.glob(f"*{durable.TEMPORARY_SUFFIX}*"):
+                        durable.unlink(residue)
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the writer's lock, in a store whose database has this version's schema.
+
+        Raises:
+            StoreLocked, NoSpace, PermissionRefused, NewerFormat, StoreDamaged
+        """
+        with self.locked():
+            self.database.migrate()
+            if not (self.path / SETTINGS_FILE).exists():
+                durable.replace_file(self.path / SETTINGS_FILE, TEMPLATE.encode())
+            with os_errors(f"creating {self.path}"):
+                durable.sync_directory(self.path)
+                durable.sync_directory(self.base)
+            yield
+
+    def write_faiss(self, index: NeighbourIndex) -> tuple[str, int]:
+        """Write an index durably; return (hex SHA-256, size in bytes)."""
+        return durable.write_once(self.faiss_folder, FAISS_SUFFIX, index.write)
+
+    def faiss_path(self, sha256: str) -> Path:
+        """Where the FAISS file of that SHA-256 lies."""
+        return self.faiss_folder / f"{sha256}{FAISS_SUFFIX}"
+
+    def read_faiss(
+        self, sha256: str, *, dim: int, metric: Metric, count: int, recall: float
+    ) -> NeighbourIndex:
+        """Read a FAISS file after its bytes have proven to be those that were committed.
+
+        Raises:
+            StoreDamaged: missing, other bytes than were committed, or not the index that the database describes.
+        """
+        path = self.faiss_path(sha256)
+        with os_errors(f"reading {path}"):
+            try:
+                if durable.sha256_of(path) != sha256:
+                    raise StoreDamaged(f"{path} is not the file that was committed", REPAIR_HINT)
+                with path.open("rb", buffering=0) as file:
+                    return read_index(file.read, dim=dim, metric=metric, count=count, recall=recall)
+            except FileNotFoundError as error:
+                raise StoreDamaged(f"{path} is missing", REPAIR_HINT) from error
+            except IsADirectoryError as error:
+                raise StoreDamaged(f"{path} is a folder, not a file", REPAIR_HINT) from error
+            except IndexInvalid as error:
+                raise StoreDamaged(f"{path}: {error}", REPAIR_HINT) from error
+
+    def collect_faiss(self, keep: frozenset[str]) -> list[Path]:
+        """Remove the FAISS files that no kept generation names; return them."""
+        stray = [path for path in self.faiss_folder.glob(f"*{FAISS_SUFFIX}") if path.stem not in keep]
+        with os_errors(f"removing old files in {self.faiss_folder}"):
+            for path in stray:
+                durable.unlink(path)
+        return stray
+
+    def stored_path(self, path: str) -> str:
+        """Write an absolute path relative to the store's own folder if it lies below it, so that both can move."""
+        return os.path.relpath(path, self.base) if _is_below(path, str(self.base)) else path
+
+    def absolute_path(self, stored: str) -> str:
+        """Undo `stored_path`."""
+        return os.path.normpath(os.path.join(self.base, stored))  # noqa: PTH118  (a Path for every row costs seconds)
+
+    def shown_path(self, stored: str) -> str:
+        """Name a path as the user can open it from where he is."""
+        absolute = self.absolute_path(stored)
+        here = os.path.realpath(".")
+        return os.path.relpath(absolute, here) if _is_below(absolute, here) else absolute
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def locate_store(explicit: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Say where the store is: ``--store``, INDEX_STORE, the nearest .index upwards, or .index here."""
+    if explicit is not None:
+        return explicit
+    if environment.get("INDEX_STORE"):
+        return Path(environment["INDEX_STORE"])
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / STORE_NAME / DATABASE_FILE).exists():
+            return folder / STORE_NAME
+    return here / STORE_NAME
+
+
+def open_store(path: Path) -> Store:
+    """Open a store for reading; an older schema is migrated first, under the lock.
+
+    Raises:
+        IndexNotFound: no store there, or one in which nothing was ever written.
+        NewerFormat: written by a newer version.
+    """
+    store = Store(path)
+    with os_errors(f"reading {store.path}"):
+        revision = store.database.revision()
+    if revision is None:
+        raise IndexNotFound(
+            f"nothing was committed yet in {store.path}", "make an index with `index build FOLDER`"
+        )
+    if store.database.is_outdated(revision):
+        with store.writing():
+            pass
+    return store

@@ -1,0 +1,110 @@
+"""Everything a build knows before it reads the first picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select
+
+from indexer.catalogue import Listing, list_catalogues, register_catalogues
+from indexer.encoders import BUILTIN, EncoderFiles, canonical_source, read_encoder
+from indexer.generations import Committed, current_generation
+from indexer.manifest import Facts, read_manifest
+from indexer.plan import Plan, Rejected, encoded_items, known_files, make_plan, old_rejections
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.tables import AssignedLabel, Encoder
+from retrieval.encoder import spec_document
+from retrieval.similarity import Metric
+
+
+@dataclass
+class Survey:
+    """The index as it is, the catalogues as they are, and what lies between them.
+
+    ``facts`` are what manifests and the labels file say, by absolute path; ``assigned`` the labels that the user
+    gave, and ``encoded`` the item ids that have all their vectors, both by content SHA-256.
+    """
+
+    encoder: EncoderFiles
+    encoder_id: int
+    metric: Metric
+    previous: Committed | None
+    listings: list[Listing]
+    facts: Mapping[str, Facts]
+    assigned: Mapping[bytes, str]
+    encoded: dict[bytes, int]
+    rejections: dict[str, Rejected]
+    plan: Plan
+
+    @property
+    def same_encoder(self) -> bool:
+        """Whether the last generation was made with this build's encoder."""
+        return self.previous is not None and self.previous.fingerprint == self.encoder.fingerprint
+
+    @property
+    def same_metric(self) -> bool:
+        """Whether the last generation was made with this build's metric."""
+        return self.previous is not None and self.previous.metric is self.metric
+
+
+def survey(
+    store: Store,
+    catalogues: Sequence[Path],
+    settings: Settings,
+    labels: Path | None,
+    exclude: Sequence[str] | None,
+) -> Survey:
+    """Look at the index, the encoder and the catalogues; remember the catalogues and the encoder.
+
+    Raises:
+        UsageRefused: a catalogue, the labels file or the encoder cannot be used.
+    """
+    with store.database.writing() as connection:
+        previous = current_generation(connection)
+        encoder = read_encoder(_encoder_source(store, settings, previous))
+        encoder_id = _register_encoder(connection, store, encoder)
+        ids = register_catalogues(connection, store, catalogues, exclude)
+    with store.database.reading() as connection:
+        listings = list_catalogues(connection, store, ids)
+        facts = {path: fact for listing in listings for path, fact in listing.facts.items()}
+        if labels is not None:
+            facts |= read_manifest(labels, [listing.root for listing in listings])
+        encoded = encoded_items(connection, encoder_id, len(encoder.spec.spaces))
+        rejections = old_rejections(connection)
+        return Survey(
+            encoder=encoder,
+            encoder_id=encoder_id,
+            metric=settings.metric or (previous.metric if previous else Metric.COSINE),
+            previous=previous,
+            listings=listings,
+            facts=facts,
+            assigned={row.sha256: row.label for row in connection.execute(select(AssignedLabel.__table__))},
+            encoded=encoded,
+            rejections=rejections,
+            plan=make_plan(store, listings, known_files(connection, store), rejections, encoded),
+        )
+
+
+def _encoder_source(store: Store, settings: Settings, previous: Committed | None) -> str:
+    """Choose the encoder: the settings', else the one that the index was made with, else the built-in one."""
+    if settings.encoder is not None:
+        return canonical_source(settings.encoder)
+    if previous is None or previous.encoder_source == BUILTIN:
+        return BUILTIN
+    return store.absolute_path(previous.encoder_source)
+
+
+def _register_encoder(connection: Connection, store: Store, encoder: EncoderFiles) -> int:
+    source = encoder.source if encoder.source == BUILTIN else store.stored_path(encoder.source)
+    known = connection.execute(select(Encoder.id).where(Encoder.fingerprint == encoder.fingerprint)).scalar()
+    if known is not None:
+        return known
+    row = insert(Encoder).values(
+        fingerprint=encoder.fingerprint,
+        name=encoder.spec.name,
+        version=encoder.spec.version,
+        source=source,
+        spec=spec_document(encoder.spec),
+    )
+    return connection.execute(row.returning(Encoder.id)).scalar_one()

@@ -1,0 +1,166 @@
+"""The tables, as SQLAlchemy models. The database is the truth: every vector is in it, FAISS files are a cache.
+
+An *item* is a content, known by its SHA-256; a *file* is a place where that content lies. Vectors, labels that a
+user gave and decisions belong to the content, so that they survive moves, copies and renames.
+"""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# The Alembic revision that these models describe; a test holds it to the newest migration.
+SCHEMA_REVISION = "0001"
+KNOWN_REVISIONS = ("0001",)
+# Raised when what is stored beside the schema (checksums, FAISS files) changes its meaning.
+FORMAT_VERSION = 1
+
+
+class FilePath(TypeDecorator[str]):
+    """A path, stored as the bytes that the file system knows it by: not every name is valid UTF-8."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+        """Encode for the database."""
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Decode from the database."""
+        return None if value is None else os.fsdecode(value)
+
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite only counts up INTEGER keys
+
+
+def now() -> str:
+    """The present, in UTC, as ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+
+class Catalogue(Base):
+    """A folder or a manifest that `build` was pointed at."""
+
+    __tablename__ = "catalogues"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    path: Mapped[str] = mapped_column(FilePath, unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    exclude: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Item(Base):
+    """One content: the picture itself, wherever its files lie."""
+
+    __tablename__ = "items"
+    __table_args__ = {"sqlite_autoincrement": True}  # an id is never given twice  # noqa: RUF012
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger, index=True)
+    width: Mapped[int]
+    height: Mapped[int]
+    format: Mapped[str] = mapped_column(String(16))
+    checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
+
+
+class File(Base):
+    """One place where a content lies, as the last committed generation saw it."""
+
+    __tablename__ = "files"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    path: Mapped[str] = mapped_column(FilePath, unique=True)
+    catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogues.id"), index=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), index=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    label: Mapped[str | None] = mapped_column(Text, index=True)
+    attributes: Mapped[dict[str, str]] = mapped_column(JSON)
+    checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
+
+
+class Encoder(Base):
+    """An encoder that vectors in this store were made with."""
+
+    __tablename__ = "encoders"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    version: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(FilePath)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Embedding(Base):
+    """One item's vector in one space of one encoder: float32, little-endian."""
+
+    __tablename__ = "embeddings"
+    encoder_id: Mapped[int] = mapped_column(ForeignKey("encoders.id"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
+
+
+class Rejection(Base):
+    """A file that could not be indexed, and why; not tried again until it changes."""
+
+    __tablename__ = "rejections"
+    path: Mapped[str] = mapped_column(FilePath, primary_key=True)
+    catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogues.id"), index=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(String(64))
+    message: Mapped[str] = mapped_column(Text)
+
+
+class AssignedLabel(Base):
+    """A label that a user gave to a content; it beats the manifest's and the folder's."""
+
+    __tablename__ = "assigned_labels"
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    label: Mapped[str] = mapped_column(Text)
+    assigned_at: Mapped[str] = mapped_column(String(32), default=now)
+
+
+class Exclusion(Base):
+    """A path that the user removed from the index while it stays on disk."""
+
+    __tablename__ = "exclusions"
+    path: Mapped[str] = mapped_column(FilePath, primary_key=True)
+    excluded_at: Mapped[str] = mapped_column(String(32), default=now)
+
+
+class Generation(Base):
+    """One committed state of the index. The newest row is the current one: inserting it is the commit."""
+
+    __tablename__ = "generations"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    created_at: Mapped[str] = mapped_column(String(32), default=now)
+    encoder_id: Mapped[int] = mapped_column(ForeignKey("encoders.id"))
+    metric: Mapped[str] = mapped_column(String(16))
+    item_count: Mapped[int] = mapped_column(BigInteger)
+    file_count: Mapped[int] = mapped_column(BigInteger)
+    format_version: Mapped[int]
+
+
+class FaissFile(Base):
+    """The FAISS file of one space of one generation, named by its SHA-256."""
+
+    __tablename__ = "faiss_files"
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"), primary_key=True)
+    space: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(16))
+    recall: Mapped[float]
+
+
+Index("embeddings_by_item", Embedding.item_id)
