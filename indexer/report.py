@@ -36,8 +36,33 @@ figcaption { font-size: .8rem; margin-top: .35rem }
 
 def write_query_page(target: Path, answers: Sequence[QueryAnswer], settings: Settings) -> None:
     """Write each query beside its neighbours."""
-    paths = [path for answer in answers for path in (answer.query, *(match.path for match in answer.results))]
-    pictures = _thumbnails(paths, settings)
+    pictures = _thumbnails(_query_paths(answers), settings)
+    about = f"space {answers[0].space}, {answers[0].metric} scores" if answers else "no queries"
+    _write(target, "Nearest neighbours", about, _query_sections(answers, pictures))
+
+
+def write_dedupe_page(target: Path, report: DedupeReport, settings: Settings) -> None:
+    """Write each group: the file to keep, then its copies."""
+    pictures = _thumbnails(_dedupe_paths(report), settings)
+    about = f"{len(report.groups)} groups, space {report.space}, threshold {report.threshold:g}"
+    _write(target, "Duplicates", about, _dedupe_sections(report, pictures))
+
+
+def write_demo_page(
+    target: Path, answers: Sequence[QueryAnswer], report: DedupeReport, settings: Settings
+) -> None:
+    """Write queries and groups on one page."""
+    pictures = _thumbnails([*_query_paths(answers), *_dedupe_paths(report)], settings)
+    sections = [*_query_sections(answers, pictures), *_dedupe_sections(report, pictures)]
+    about = f"{len(answers)} queries and their nearest neighbours, then {len(report.groups)} groups of copies"
+    _write(target, "What the index found", about, sections)
+
+
+def _query_paths(answers: Sequence[QueryAnswer]) -> list[str]:
+    return [path for answer in answers for path in (answer.query, *(match.path for match in answer.results))]
+
+
+def _query_sections(answers: Sequence[QueryAnswer], pictures: dict[str, str]) -> list[str]:
     sections = []
     for answer in answers:
         cards = [_card(pictures, answer.query, "<span class=mark>query</span>", first=True)]
@@ -47,20 +72,16 @@ def write_query_page(target: Path, answers: Sequence[QueryAnswer], settings: Set
             facts = f"<span class=score>{match.score:.4f}</span> {_text(match.verdict or '')}"
             cards.append(_card(pictures, match.path, facts, label=match.label))
         sections.append(_section(answer.query, cards))
-    about = (
-        f"{len(answers)} queries"
-        if len(answers) != 1
-        else f"space {answers[0].space}, {answers[0].metric} scores"
-    )
-    _write(target, "Nearest neighbours", about, sections)
+    return sections
 
 
-def write_dedupe_page(target: Path, report: DedupeReport, settings: Settings) -> None:
-    """Write each group: the file to keep, then its copies."""
-    paths = [
+def _dedupe_paths(report: DedupeReport) -> list[str]:
+    return [
         path for group in report.groups for path in (group.keep, *(member.path for member in group.members))
     ]
-    pictures = _thumbnails(paths, settings)
+
+
+def _dedupe_sections(report: DedupeReport, pictures: dict[str, str]) -> list[str]:
     sections = []
     for group in report.groups:
         cards = [
@@ -72,8 +93,7 @@ def write_dedupe_page(target: Path, report: DedupeReport, settings: Settings) ->
             facts = f"<span class=score>{member.score_to_keep:.4f}</span> {_text(member.reason)}"
             cards.append(_card(pictures, member.path, facts))
         sections.append(_section(f"Group {group.id}", cards))
-    about = f"{len(report.groups)} groups, space {report.space}, threshold {report.threshold:g}"
-    _write(target, "Duplicates", about, sections)
+    return sections
 
 
 def _thumbnails(paths: Iterable[str], settings: Settings) -> dict[str, str]:

@@ -101,9 +101,9 @@ def parse_spec(text: str) -> EncoderSpec:
     """
     try:
         document = json.loads(text)
-        spec_format = document["format"]
+        spec_format = document.get("format")
         spec = _spec_from(document) if spec_format == SPEC_FORMAT else None
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise EncoderInvalid(f"spec cannot be read: {type(error).__name__}: {error}") from error
     if spec is None:
         raise EncoderInvalid(f"spec format {spec_format!r} is not {SPEC_FORMAT}")

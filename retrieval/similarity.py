@@ -21,6 +21,8 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
+_DECIMALS = 12
+
 
 class Metric(StrEnum):
     """The two ways to compare vectors."""
@@ -60,13 +62,14 @@ def score_from_distance(distance: Float64, metric: Metric) -> Float64:
 
 
 def scores(query: Float32, gallery: Float32, metric: Metric) -> Float64:
-    """Exact scores, in float64, of one (dim,) query against an (n, dim) gallery.
+    """Score one (dim,) query against an (n, dim) gallery, in float64, to twelve decimals.
 
-    A zero vector has cosine 0 with everything: it has no direction to share.
+    Beyond those lies only rounding, which must neither break ties nor keep equal vectors from scoring 1. A zero
+    vector has cosine 0 with everything: it has no direction to share.
     """
     query64, gallery64 = query.astype(np.float64), gallery.astype(np.float64)
     if metric is Metric.L2:
-        return score_from_distance(np.linalg.norm(gallery64 - query64, axis=1), metric)
+        return score_from_distance(np.linalg.norm(gallery64 - query64, axis=1).round(_DECIMALS), metric)
     lengths = np.linalg.norm(gallery64, axis=1) * np.linalg.norm(query64)
     cosine = (gallery64 @ query64) / np.where(lengths > 0, lengths, 1)
-    return np.clip(cosine, -1, 1)
+    return np.clip(cosine.round(_DECIMALS), -1, 1)

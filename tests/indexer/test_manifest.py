@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from indexer.errors import UsageRefused
+from indexer.manifest import Facts, read_manifest
+
+
+def test_a_csv_gives_labels_and_every_further_column_as_an_attribute(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label,seller\na.jpg,cup,ann\nb.jpg,,bob\n", encoding="utf-8")
+    facts = read_manifest(table)
+    assert facts[str(tmp_path / "a.jpg")] == Facts("cup", {"seller": "ann"})
+    assert facts[str(tmp_path / "b.jpg")] == Facts(None, {"seller": "bob"})
+
+
+def test_a_spreadsheets_byte_order_mark_and_spaces_are_no_part_of_the_values(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_bytes(b"\xef\xbb\xbfpath , label\r\na.jpg , cup \r\n")
+    assert read_manifest(table)[str(tmp_path / "a.jpg")].label == "cup"
+
+
+def test_parquet_says_the_same_as_csv(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {"path": ["a.jpg", "b.jpg"], "label": ["cup", None], "price": [3, 4]}
+    parquet.write_table(pa.table(columns), tmp_path / "labels.parquet")
+    facts = read_manifest(tmp_path / "labels.parquet")
+    assert facts[str(tmp_path / "a.jpg")] == Facts("cup", {"price": "3"})
+    assert facts[str(tmp_path / "b.jpg")] == Facts(None, {"price": "4"})
+
+
+def test_relative_paths_are_looked_for_beside_the_table_and_then_below_the_catalogues(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "a.jpg").touch()
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\na.jpg,cup\n")
+    assert list(read_manifest(table, [str(tmp_path / "shop")])) == [str(tmp_path / "shop" / "a.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"file,label\na.jpg,cup\n", "no column `path`"),
+        (b"path,label\n,cup\n", "row 2: no path"),
+        (b"path,label\na.jpg,cup\na.jpg,bass\n", "already listed"),
+        (b"path,label\na.jpg,cup,more\n", "more values than columns"),
+        (b"path,label\n\xff\xfe.jpg,cup\n", "not a CSV file in UTF-8"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused_with_its_place(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_bytes(content)
+    with pytest.raises(UsageRefused, match=says):
+        read_manifest(table)
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    (tmp_path / "labels.parquet").write_bytes(b"garbage")
+    with pytest.raises(UsageRefused, match="not a Parquet file"):
+        read_manifest(tmp_path / "labels.parquet")
