@@ -114,12 +114,14 @@ def _removed(work: Survey, result: Encoded) -> set[str]:
 def _report(store: Store, work: Survey, result: Encoded, generation: Committed) -> BuildReport:
     report = BuildReport(store.shown_path(str(store.path)), work.encoder.spec.name, generation.id)
     contents = {known.sha256 for known in work.plan.known.values()}
+    moved = set()
     for read in result.files:
         known = work.plan.known.get(read.candidate.found.path)
         if known and known.sha256 == read.sha256 and work.same_encoder:
             report.unchanged += 1  # touched, or its vector was lost and made again
         elif not known and read.sha256 in contents and work.same_encoder:
             report.moved += 1
+            moved.add(read.sha256)
         else:
             report.indexed += 1
     rejected = sorted(work.plan.rejected + result.rejected, key=lambda entry: entry.path)
@@ -128,7 +130,8 @@ def _report(store: Store, work: Survey, result: Encoded, generation: Committed) 
         for entry in rejected
     ]
     report.unchanged += len(work.plan.unchanged)
-    report.removed = len(work.plan.removed) + len(result.vanished)
+    left = [work.plan.known[path].sha256 for path in work.plan.removed]
+    report.removed = sum(sha256 not in moved for sha256 in left) + len(result.vanished)
     report.found = report.indexed + report.unchanged + report.moved + len(rejected)
     report.encoded = result.pictures
     listed = {found.path for listing in work.listings for found in listing.scan.files}

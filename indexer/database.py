@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, pool, text
 
+from indexer.durable import failpoint
 from indexer.errors import (
     IndexerError,
     IndexNotFound,
@@ -104,6 +105,7 @@ class Database:
                 config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                failpoint("migrate.before_commit")
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -113,6 +113,7 @@ def replace_file(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            failpoint("replace.before_rename")
             temporary.replace(path)
             sync_directory(path.parent)
         finally:
@@ -123,6 +124,7 @@ def replace(source: Path, target: Path) -> None:
     """Put a complete file in another one's place, durably."""
     with source.open("rb") as file:
         os.fsync(file.fileno())
+    failpoint("replace.before_rename")
     source.replace(target)
     sync_directory(target.parent)
 

@@ -8,9 +8,9 @@ import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
 from indexer.checksums import embedding_checksum, item_checksum
-from indexer.decode import Picture
 from indexer.durable import failpoint
 from indexer.encoders import EncoderFiles
+from indexer.picture import Picture
 from indexer.plan import Candidate, Rejected
 from indexer.prefetch import prefetch
 from indexer.sandbox import Job, Outcome, Sandbox

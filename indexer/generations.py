@@ -159,6 +159,7 @@ def commit_generation(
         previous, held_before = current_generation(connection), _held_items(connection)
         change(connection)
         _drop_unreferenced(connection, encoder_id)
+        failpoint("generation.rows_changed")
         same_items = held_before == _held_items(connection)
         item_count = connection.execute(select(func.count()).select_from(Item)).scalar_one()
         file_count = connection.execute(select(func.count()).select_from(File)).scalar_one()

@@ -120,7 +120,7 @@ def _forget(connection: Connection, store: Store, target: str, catalogue_id: int
 
 def _absolute(path: Path) -> str:
     """Name a path as the index does: links in its folder resolved, the file itself not."""
-    return os.path.join(os.path.realpath(path.parent), path.name) if path.name else os.path.realpath(path)  # noqa: PTH118
+    return os.path.join(os.path.realpath(path.parent), path.name) if path.name else os.path.realpath(path)
 
 
 def _at_or_below(target: str, files: dict[str, str]) -> list[str]:

@@ -114,7 +114,7 @@ class Gallery:
         with self.store.database.reading() as connection:
             self._follow(connection)
             allowed = _allowed_items(connection, where) if where else None
-            proposals = self._index(space).search(vectors, k, allowed)
+            proposals = self.open_index(space).search(vectors, k, allowed)
             ids = sorted({int(id_) for candidates in proposals for id_ in candidates.ids})
             items = read_items(connection, self.generation, space, ids)
         return [
@@ -130,7 +130,12 @@ class Gallery:
                 raise WrongEncoder("the index was rebuilt with another encoder meanwhile", "ask again")
             self.generation, self._indexes = current, {}
 
-    def _index(self, space: Space) -> NeighbourIndex:
+    def open_index(self, space: Space) -> NeighbourIndex:
+        """Return the search structure of a space, read once.
+
+        Raises:
+            StoreDamaged: its file is not what was committed.
+        """
         if space.name not in self._indexes:
             generation, file = self.generation, self.generation.faiss[space.name]
             self._indexes[space.name] = self.store.read_faiss(

@@ -51,7 +51,7 @@ def read_manifest(path: Path, roots: Iterable[str] = ()) -> dict[str, Facts]:
 
 
 def _resolve(name: str, folders: list[str]) -> str:
-    candidates = [os.path.normpath(os.path.join(folder, name)) for folder in folders]  # noqa: PTH118
+    candidates = [os.path.normpath(os.path.join(folder, name)) for folder in folders]
     return next((candidate for candidate in candidates if os.path.lexists(candidate)), candidates[0])
 
 

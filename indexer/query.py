@@ -3,17 +3,18 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from indexer.decode import Picture, from_array, from_image
 from indexer.lookup import Gallery, Match
+from indexer.picture import Picture
 from indexer.sandbox import Job, Sandbox
 from indexer.settings import Settings
-from retrieval.encoder import EncoderSpec
+from retrieval.encoder import EncoderSpec, Space
 from retrieval.similarity import Metric
 
 
@@ -66,12 +67,15 @@ def query(
         WrongEncoder, StoreDamaged: the index cannot be trusted to answer.
     """
     chosen, by = gallery.generation.space(space), metric or gallery.generation.metric
-    ready = _read(images, gallery, settings)
+    with ThreadPoolExecutor(1) as pool:
+        network = pool.submit(gallery.network)  # loads while pictures are decoded and the vectors are read
+        ready = _read(images, gallery, settings, chosen)
+        encoder = network.result()
     usable = [entry for entry in ready if entry.picture is not None]
     matches: list[list[Match]] = []
     if usable:
         pixels = np.stack([entry.picture.pixels for entry in usable if entry.picture is not None])
-        vectors = gallery.network().encode(pixels)[chosen.name]
+        vectors = encoder.encode(pixels)[chosen.name]
         contents = [entry.sha256 for entry in usable]
         matches = gallery.find(
             vectors, contents, k, space=chosen, metric=by, threshold=threshold, where=where
@@ -90,8 +94,8 @@ def query(
     ]
 
 
-def _read(images: Sequence[Any], gallery: Gallery, settings: Settings) -> list[_Ready]:
-    """Decode all images, those that come from outside in the sandbox, while the encoder loads."""
+def _read(images: Sequence[Any], gallery: Gallery, settings: Settings, space: Space) -> list[_Ready]:
+    """Decode all images, those that come from outside in the sandbox; open the search structure meanwhile."""
     spec = gallery.generation.spec
     ready: dict[int, _Ready] = {}
     jobs: list[Job] = []
@@ -101,35 +105,29 @@ def _read(images: Sequence[Any], gallery: Gallery, settings: Settings) -> list[_
         elif isinstance(image, bytes):
             jobs.append(Job(key=key, path=None, data=image, wants="pixels"))
         else:
-            ready[key] = _from_memory(key, image, spec, settings)
-    if jobs:
-        ready |= _decode(jobs, gallery, spec, settings)
-    return [ready[key] for key in range(len(images))]
-
-
-def _decode(jobs: list[Job], gallery: Gallery, spec: EncoderSpec, settings: Settings) -> dict[int, _Ready]:
-    ready: dict[int, _Ready] = {}
-    names = {job.key: _name(job) for job in jobs}
+            ready[key] = _from_memory(key, image, spec)
+    if not jobs:
+        return [ready[key] for key in range(len(images))]
     size, fit = spec.preprocess.size, spec.preprocess.fit
     workers = min(len(jobs), settings.jobs)
     with Sandbox(size=size, fit=fit, limits=settings.limits, workers=workers) as sandbox:
         sandbox.start()
-        gallery.network()  # loads while the workers start
+        gallery.open_index(space)
         for outcome in sandbox.run(jobs, window=8 * workers):
             failure = outcome.failure
             reason, message = (str(failure.reason), failure.message) if failure else (None, None)
-            ready[outcome.key] = _Ready(names[outcome.key], outcome.picture, outcome.sha256, reason, message)
-    return ready
+            name = _name(images[outcome.key])
+            ready[outcome.key] = _Ready(name, outcome.picture, outcome.sha256, reason, message)
+    return [ready[key] for key in range(len(images))]
 
 
-def _name(job: Job) -> str:
-    if job.path is not None:
-        return str(job.path)
-    return f"bytes:{hashlib.sha256(job.data or b'').hexdigest()[:12]}"
+def _name(image: str | os.PathLike[str] | bytes) -> str:
+    return f"bytes:{hashlib.sha256(image).hexdigest()[:12]}" if isinstance(image, bytes) else os.fspath(image)
 
 
-def _from_memory(key: int, image: Any, spec: EncoderSpec, settings: Settings) -> _Ready:
+def _from_memory(key: int, image: Any, spec: EncoderSpec) -> _Ready:
     """Take an array or a PIL image, which its owner has decoded already."""
+    from indexer.decode import from_array, from_image
+
     convert = from_array if isinstance(image, np.ndarray) else from_image
-    picture = convert(image, size=spec.preprocess.size, fit=spec.preprocess.fit, limits=settings.limits)
-    return _Ready(f"image {key}", picture, None)
+    return _Ready(f"image {key}", convert(image, size=spec.preprocess.size, fit=spec.preprocess.fit), None)

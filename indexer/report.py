@@ -6,9 +6,9 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from indexer.decode import Picture
 from indexer.dedupe import DedupeReport
 from indexer.durable import replace_file
+from indexer.picture import Picture
 from indexer.query import QueryAnswer
 from indexer.sandbox import Job, Sandbox
 from indexer.settings import Settings

@@ -96,13 +96,13 @@ def _is_skipped(
 
 
 def _is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  (a Path for every file costs seconds)
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def _add(scan: Scan, entry: os.DirEntry[str], root: str) -> None:
     """Sort one entry that is not a plain folder into candidates and odd ones."""
     named_like_image = _is_image_name(entry.name)
-    if not named_like_image and os.path.splitext(entry.name)[1]:  # noqa: PTH122
+    if not named_like_image and os.path.splitext(entry.name)[1]:
         return
     try:
         status = entry.stat(follow_symlinks=False)
@@ -129,7 +129,7 @@ def _oddity(entry: os.DirEntry[str], root: str) -> tuple[str, str]:
             "link-outside",
             f"a link that leaves the catalogue, to {target}; add that folder to the build instead",
         )
-    return ("", "") if os.path.exists(target) else ("link-broken", "a link to nothing")  # noqa: PTH110
+    return ("", "") if os.path.exists(target) else ("link-broken", "a link to nothing")
 
 
 def _looks_like_image(path: str) -> bool:
@@ -149,5 +149,5 @@ def _looks_like_image(path: str) -> bool:
 
 def folder_label(path: str, root: str) -> str | None:
     """Return the class that the folder names: the folder's path below the catalogue, or None directly in it."""
-    below = os.path.relpath(os.path.dirname(path), root)  # noqa: PTH120
+    below = os.path.relpath(os.path.dirname(path), root)
     return None if below == "." else below.replace(os.sep, "/")

@@ -7,10 +7,14 @@ parts, would cost more than any picture.
 import os
 from collections.abc import Callable
 from io import BytesIO
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from indexer.picture import DecodeFailure, Reason
 
+if TYPE_CHECKING:
+    from indexer.settings import Limits
+
+_MIB = 1 << 20
 HEADER_BYTES = 16 << 20  # the depth map in a phone's XMP takes 5 MiB
 HEADER_READS = 500_000  # a parser takes about a second for them
 
@@ -33,13 +37,13 @@ class Source:
         self.seek(0)
         self.read = self._stream.read
 
-    def expect_header(self, max_bytes: int = HEADER_BYTES) -> None:
+    def expect_header(self) -> None:
         """From here on, reading is bounded."""
-        self._bytes_left, self._reads_left = max_bytes, HEADER_READS
+        self._bytes_left, self._reads_left = HEADER_BYTES, HEADER_READS
         self.read = self._read_header
 
     def expect_pixels(self) -> None:
-        """From here on, reading is not bounded: what is decoded was."""
+        """From here on, reading is not bounded: the number of pixels is."""
         self.read = self._stream.read
 
     def _read_header(self, size: int) -> bytes:
@@ -53,3 +57,17 @@ class Source:
                 "save it again without metadata and layers",
             )
         return data
+
+
+def require_file_size(size_bytes: int, limits: "Limits") -> None:
+    """Refuse a file of more bytes than the limit.
+
+    Raises:
+        DecodeFailure: it has more.
+    """
+    if size_bytes > limits.max_file_bytes:
+        raise DecodeFailure(
+            Reason.TOO_LARGE,
+            f"{size_bytes / _MIB:.1f} MiB, limit {limits.max_file_bytes / _MIB:.1f}: raise max_file_bytes, "
+            "or save it smaller",
+        )

@@ -1,0 +1,1 @@
+"""The small catalogue that `index demo` makes by code: banknotes, products and signatures, drawn."""

