@@ -1,10 +1,10 @@
 """The SQLite database: opening it safely, one snapshot per reader, one transaction per writer, its migrations."""
 
 import json
+import logging
 import os
-import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -23,6 +23,9 @@ from indexer.errors import (
 )
 from indexer.tables import KNOWN_REVISIONS, SCHEMA_REVISION
 
+# What is logged there is raised too, and worded where it is caught; without a handler it would reach stderr.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
+
 LOW_SPACE_BYTES = 1024 * 1024
 REPAIR_HINT = "run `index check --repair`"
 
@@ -32,28 +35,51 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._engine: Engine = create_engine("sqlite://", creator=self._connect, poolclass=pool.NullPool)
-        event.listen(self._engine, "begin", _begin)
+        self._engine = _engine(self._connect)
+        self._reading_engine = _engine(self._connect_to_read)
 
     def _connect(self) -> sqlite3.Connection:
+        return self._open(self._mode(), "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        """Open for reading; on a full disk in a way that makes no file, as SQLite does for its shared memory.
+
+        That is alone, so that nothing need be shared, or without a log as a file that stays as it is.
+        """
+        try:
+            return self._open(self._mode(), "SELECT 1 FROM sqlite_master")
+        except sqlite3.OperationalError:
+            if not self._disk_is_full():
+                raise
+        if self._wal.exists():
+            return self._open("mode=rw", "PRAGMA locking_mode=EXCLUSIVE")
+        return self._open("mode=ro&immutable=1")
+
+    def _open(self, mode: str, *statements: str) -> sqlite3.Connection:
         name = quote(os.fsencode(self.path.absolute()))
-        connection = sqlite3.connect(f"file:{name}?{self._mode()}", uri=True, timeout=5, isolation_level=None)
-        if os.access(self.path.parent, os.W_OK):
-            connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
+        connection = sqlite3.connect(f"file:{name}?{mode}", uri=True, timeout=5, isolation_level=None)
+        try:
+            for statement in statements:
+                connection.execute(statement).close()
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    @property
+    def _wal(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-wal")
 
     def _mode(self) -> str:
         """How to open: SQLite cannot follow a WAL in a folder that it may not write to, unless the WAL is empty."""
         if os.access(self.path.parent, os.W_OK) and (not self.path.exists() or os.access(self.path, os.W_OK)):
             return "mode=rwc"
-        wal = self.path.with_name(f"{self.path.name}-wal")
-        return "mode=ro" if wal.exists() and wal.stat().st_size else "mode=ro&immutable=1"
+        return "mode=ro" if self._wal.exists() and self._wal.stat().st_size else "mode=ro&immutable=1"
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give one snapshot: every statement inside the block sees the same committed state."""
-        with self._named_errors(), self._engine.connect() as connection, connection.begin():
+        with self._named_errors(), self._reading_engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -98,8 +124,8 @@ class Database:
         from alembic.config import Config
 
         with self._named_errors():
-            with closing(self._connect()) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
+            with closing(self._connect()) as raw:
+                raw.execute("PRAGMA journal_mode=WAL")
             with self._engine.connect() as connection, connection.begin():
                 config = Config()
                 config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
@@ -122,10 +148,8 @@ class Database:
 
     def _name(self, error: Exception) -> IndexerError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        disk_is_full = shutil.disk_usage(self.path.parent).free < LOW_SPACE_BYTES
-        if code == sqlite3.SQLITE_FULL or (
-            code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN} and disk_is_full
-        ):
+        may_be_space = code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+        if code == sqlite3.SQLITE_FULL or (may_be_space and self._disk_is_full()):
             return NoSpace(
                 f"no space left while writing {self.path}", "free some space and run the same command again"
             )
@@ -141,6 +165,17 @@ class Database:
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return StoreLocked(f"{self.path} is held by another process", "wait for it, or stop it")
         return StoreDamaged(f"{self.path} cannot be read: {error}", REPAIR_HINT)
+
+    def _disk_is_full(self) -> bool:
+        """Tell whether there is next to no space, or no room for one more file."""
+        disk = os.statvfs(self.path.parent)
+        return disk.f_bavail * disk.f_frsize < LOW_SPACE_BYTES or (disk.f_files > 0 and disk.f_favail == 0)
+
+
+def _engine(connect: Callable[[], sqlite3.Connection]) -> Engine:
+    engine = create_engine("sqlite://", creator=connect, poolclass=pool.NullPool)
+    event.listen(engine, "begin", _begin)
+    return engine
 
 
 def _begin(connection: Connection) -> None:

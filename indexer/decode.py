@@ -30,12 +30,23 @@ __all__ = ["DecodeFailure", "Picture", "Reason", "decode", "from_array", "from_i
 
 _ORIENTATION = 0x0112
 _EXIF_PLACES = frozenset({"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"})
-_REASONS_BY_WORD = {
+_REASONS_BY_WORD = {  # what parsers say, in lower case
     "truncated": Reason.TRUNCATED,
+    "requires a buffer": Reason.TRUNCATED,
+    "end of file": Reason.TRUNCATED,
+    "max_text": Reason.TOO_MUCH_METADATA,
     "memory": Reason.TOO_MUCH_MEMORY,
     "cannot handle": Reason.UNSUPPORTED_FORMAT,
-    "nsupported": Reason.UNSUPPORTED_FORMAT,
+    "unsupported": Reason.UNSUPPORTED_FORMAT,
     "unknown pixel mode": Reason.UNSUPPORTED_FORMAT,
+}
+_MESSAGES = {
+    Reason.TRUNCATED: "the end is missing ({}): copy it again from where it came",
+    Reason.DAMAGED: "its data is broken ({}): copy it again from where it came",
+    Reason.TOO_MUCH_METADATA: "too much beside its pixels ({}): save it again without metadata",
+    Reason.TOO_MUCH_MEMORY: "memory ran out while decoding ({}): raise decode_memory_bytes, or save it smaller",
+    Reason.UNSUPPORTED_FORMAT: "a variant that is not read ({}): save it as an ordinary PNG or JPEG",
+    Reason.UNREADABLE: "the system could not read it ({}): check the disk or the share that it is on",
 }
 
 # Without a handler of its own, a library's log goes to stderr.
@@ -148,18 +159,19 @@ def _failures_named() -> Iterator[None]:
             yield
     except DecodeFailure:
         raise
-    except MemoryError as error:
-        raise DecodeFailure(
-            Reason.TOO_MUCH_MEMORY,
-            "memory ran out while decoding: raise decode_memory_bytes, or save it smaller",
-        ) from error
     except Image.DecompressionBombError as error:
-        raise DecodeFailure(Reason.TOO_MANY_PIXELS, f"{error}: save it smaller") from error
+        raise DecodeFailure(
+            Reason.TOO_MANY_PIXELS, "more pixels than any limit allows: save it smaller"
+        ) from error
     except Exception as error:  # parsers of hostile bytes raise anything
         text = "".join(filter(str.isprintable, str(error)))[:200] or type(error).__name__
-        if isinstance(error, OSError) and error.errno:  # the system's, not a parser's
-            raise DecodeFailure(
-                Reason.UNREADABLE, f"{text}: check the disk or the share that it is on"
-            ) from error
-        reason = next((reason for word, reason in _REASONS_BY_WORD.items() if word in text), Reason.DAMAGED)
-        raise DecodeFailure(reason, f"{text}: copy it again from where it came, or save it again") from error
+        reason = _reason(error, text.lower())
+        raise DecodeFailure(reason, _MESSAGES[reason].format(text)) from error
+
+
+def _reason(error: Exception, text: str) -> Reason:
+    if isinstance(error, MemoryError):
+        return Reason.TOO_MUCH_MEMORY
+    if isinstance(error, OSError) and error.errno:  # the system's, not a parser's
+        return Reason.UNREADABLE
+    return next((reason for words, reason in _REASONS_BY_WORD.items() if words in text), Reason.DAMAGED)

@@ -13,14 +13,17 @@ from indexer.encoders import EncoderFiles
 from indexer.picture import Picture
 from indexer.plan import Candidate, Rejected
 from indexer.prefetch import prefetch
-from indexer.sandbox import Job, Outcome, Sandbox
+from indexer.sandbox import Job, Outcome, Sandbox, Wants
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import Embedding, Item, Rejection
+from retrieval.encoder import Encoder
+from retrieval.errors import VectorsInvalid
 from retrieval.similarity import Float32
 
 BATCH = 64
 VANISHED = "vanished"
+NO_VECTOR = "no-vector"
 
 Progress = Callable[[int, int], None]
 
@@ -53,7 +56,7 @@ class Encoded:
 class _Batch:
     """Pictures on their way through the encoder, and rejections on their way to the database."""
 
-    pictures: dict[bytes, tuple[Picture, int]] = field(default_factory=dict)
+    pictures: dict[bytes, tuple[Picture, ReadFile]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
 
 
@@ -85,10 +88,10 @@ def encode_files(
         for done, (candidate, outcome) in enumerate(outcomes, start=1):
             _sort_outcome(candidate, outcome, encoded, batch, result)
             if len(batch.pictures) >= BATCH or len(batch.rejected) >= BATCH:
-                _flush(batch, network.encode, write, encoded, result)
+                _flush(batch, network, write, encoded, result)
                 batch = _Batch()
             progress(done, len(candidates))
-        _flush(batch, network.encode, write, encoded, result)
+        _flush(batch, network, write, encoded, result)
     return result
 
 
@@ -110,7 +113,7 @@ def _outcomes(
         yield candidates[outcome.key], outcome
 
 
-def _jobs(candidates: Sequence[Candidate], keys: Iterable[int], wants: str) -> Iterator[Job]:
+def _jobs(candidates: Sequence[Candidate], keys: Iterable[int], wants: Wants) -> Iterator[Job]:
     return (Job(key=key, path=candidates[key].found.path, data=None, wants=wants) for key in keys)
 
 
@@ -121,31 +124,51 @@ def _sort_outcome(
     if failure is not None and failure.reason == VANISHED:
         result.vanished.append(candidate)
     elif failure is not None:
-        found = candidate.found
-        place = (candidate.path, candidate.listing.id, found.size_bytes, found.mtime_ns)
-        batch.rejected.append(Rejected(*place, str(failure.reason), failure.message))
+        batch.rejected.append(_rejected(candidate, str(failure.reason), failure.message))
     elif outcome.sha256 is not None:
-        result.files.append(ReadFile(candidate, outcome.sha256, outcome.size_bytes, outcome.mtime_ns))
+        read = ReadFile(candidate, outcome.sha256, outcome.size_bytes, outcome.mtime_ns)
+        result.files.append(read)
         if outcome.picture is not None and outcome.sha256 not in encoded:
-            batch.pictures[outcome.sha256] = (outcome.picture, outcome.size_bytes)
+            batch.pictures[outcome.sha256] = (outcome.picture, read)
+
+
+def _rejected(candidate: Candidate, reason: str, message: str) -> Rejected:
+    found = candidate.found
+    return Rejected(candidate.path, candidate.listing.id, found.size_bytes, found.mtime_ns, reason, message)
 
 
 def _flush(
-    batch: _Batch,
-    encode: Callable[[np.ndarray], dict[str, Float32]],
-    write: "_Writer",
-    encoded: dict[bytes, int],
-    result: Encoded,
+    batch: _Batch, network: Encoder, write: "_Writer", encoded: dict[bytes, int], result: Encoded
 ) -> None:
+    """Encode a batch and write it down."""
     if not batch.pictures and not batch.rejected:
         return
     vectors: dict[str, Float32] = {}
     if batch.pictures:
-        vectors = encode(np.stack([picture.pixels for picture, _ in batch.pictures.values()]))
+        result.pictures += len(batch.pictures)
+        vectors = _encode(batch, network, result)
         failpoint("embed.mid_batch")
     encoded.update(write(batch, vectors))
     result.rejected.extend(batch.rejected)
-    result.pictures += len(batch.pictures)
+
+
+def _encode(batch: _Batch, network: Encoder, result: Encoded) -> dict[str, Float32]:
+    """Encode a batch; a picture that the encoder makes no vector of is rejected, and the others are encoded."""
+    try:
+        return network.encode(np.stack([picture.pixels for picture, _ in batch.pictures.values()]))
+    except VectorsInvalid:
+        for sha256, (picture, read) in list(batch.pictures.items()):
+            try:
+                network.encode(picture.pixels[None])
+            except VectorsInvalid as error:
+                del batch.pictures[sha256]
+                result.files = [file for file in result.files if file.sha256 != sha256]
+                batch.rejected.append(
+                    _rejected(read.candidate, NO_VECTOR, f"the encoder fails on it: {error}")
+                )
+        sound = [picture.pixels for picture, _ in batch.pictures.values()]
+        size = network.spec.preprocess.size
+        return network.encode(np.stack(sound) if sound else np.empty((0, size, size, 3), np.uint8))
 
 
 class _Writer:
@@ -178,9 +201,9 @@ class _Writer:
         wanted = select(Item.sha256, Item.id).where(Item.sha256.in_(batch.pictures))
         known = {row.sha256: row.id for row in connection.execute(wanted)}
         rows = []
-        for sha256, (picture, size_bytes) in batch.pictures.items():
+        for sha256, (picture, read) in batch.pictures.items():
             if sha256 not in known:
-                facts = (size_bytes, picture.width, picture.height, picture.format)
+                facts = (read.size_bytes, picture.width, picture.height, picture.format)
                 names = ("size_bytes", "width", "height", "format")
                 checksum = item_checksum(sha256, *facts)
                 rows.append({"sha256": sha256, "checksum": checksum, **dict(zip(names, facts, strict=True))})

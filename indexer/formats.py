@@ -24,6 +24,8 @@ from indexer.source import Source
 
 HEAD_BYTES = 256
 
+PngImagePlugin.MAX_TEXT_MEMORY = 4 << 20  # Pillow keeps all text, and would keep 64 MiB
+
 
 @dataclass(frozen=True)
 class Format:
@@ -104,7 +106,7 @@ JPEG = Format(
 PNG = Format("PNG", _bounded(_Png))
 GIF = Format("GIF", _bounded(GifImagePlugin.GifImageFile))
 BMP = Format("BMP", _bounded(BmpImagePlugin.BmpImageFile))
-BMP_RLE = Format("BMP", BMP.open, pixel_share=0.04)  # decoded in Python: 2 megapixels in 0.5 s
+BMP_RLE = Format("BMP", BMP.open, pixel_share=0.04)  # decoded in Python: 2 megapixels in a second
 TIFF = Format("TIFF", _bounded(_Tiff))  # and what its strips take
 WEBP = Format("WEBP", _open_webp, bytes_per_pixel=16.5, holds_file=True)  # two canvases and two copies
 AVIF = Format("AVIF", _open_avif, bytes_per_pixel=12, holds_file=True)  # planes, RGB, and a copy
@@ -131,7 +133,7 @@ _SHUT = (
     (b"%!PS", "PostScript"),
     (b"\xc5\xd0\xd3\xc6", "PostScript"),
     (b"\0\0\1\0", "icon"),
-    (b"\0\0\2\0", "cursor"),
+    (b"\0\0\2\0", "cursor or Targa"),
     (b"icns", "icon"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),

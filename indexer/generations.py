@@ -9,8 +9,8 @@ a crash                        leaves
 =============================  ==========================================================================
 before the transaction         embeddings that no file refers to: the next build finds and uses them
 while a FAISS file is written  a ``*.tmp`` file: the next writer removes it
-after it, before the commit    a complete FAISS file that no generation names: the next commit removes it
-after the commit               FAISS files of generations that are not kept: the next commit removes them
+after it, before the commit    a complete FAISS file that no generation names: the next writer removes it
+after the commit               FAISS files of generations that are not kept: the next writer removes them
 =============================  ==========================================================================
 """
 
@@ -191,9 +191,8 @@ def commit_generation(
         failpoint("generation.before_commit")
     failpoint("generation.after_commit")
     with store.database.reading() as connection:
-        keep = frozenset(connection.execute(select(FaissFile.sha256)).scalars())
         committed = require_generation(connection, store)
-    store.collect_faiss(keep)
+    store.collect_faiss()
     return committed
 
 

@@ -6,6 +6,7 @@ alpha, 16 bits) does so band by band. Colour profiles, resampling, turning and p
 
 import math
 from io import BytesIO
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -134,8 +135,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return image
     if image.mode in {"I", "F"}:
         return _scaled(image).convert("RGB")
-    if image.mode == "LAB":
-        return _through_profile(image, None)
     profile = image.info.get("icc_profile")
     if image.mode == "CMYK" and isinstance(profile, bytes):
         from PIL import ImageCms
@@ -147,16 +146,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _through_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert to sRGB from the given profile, or from CIE L*a*b*."""
+def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
     from PIL import ImageCms
 
-    origin = ImageCms.ImageCmsProfile(BytesIO(profile) if profile else ImageCms.createProfile("LAB"))
-    srgb = ImageCms.createProfile("sRGB")
+    origin, srgb = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
     converted = ImageCms.profileToProfile(image, origin, srgb, outputMode="RGB")
-    if converted is None:
-        raise OSError("no conversion")
-    return converted
+    return cast(Image.Image, converted)  # only a conversion in place returns nothing
 
 
 def _scaled(image: Image.Image) -> Image.Image:

@@ -19,6 +19,7 @@ _MIB = 1 << 20
 _MEGA = 1_000_000
 # The limit is one of address space, which is reserved more freely than it is filled.
 _RESIDENT_SHARE = 1 / 4
+_OVERHEAD_BYTES = 16 * _MIB  # bands, metadata, and libraries that a format brings with it
 _MAX_PIECES = 50_000
 _MAX_SCANS = 1000
 _SCAN_PASSES = 20  # over as many pixels as the limit allows; each takes 50 ms at 50 megapixels
@@ -54,7 +55,7 @@ def require_memory(
     ``image`` is opened, drafted and not yet decoded; ``pixels`` is how many it had before a reduced scale was chosen.
     """
     decoded = image.width * image.height
-    needed = (
+    needed = _OVERHEAD_BYTES + (
         kind.bytes_per_pixel * decoded
         + 4 * min(decoded, (2 * OVERSAMPLING * size) ** 2)
         + source.resident_bytes

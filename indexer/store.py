@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import select
+
 from indexer import durable
 from indexer.database import REPAIR_HINT, Database
 from indexer.errors import IndexNotFound, StoreDamaged, os_errors
 from indexer.settings import SETTINGS_FILE, TEMPLATE
+from indexer.tables import FaissFile
 from retrieval.errors import IndexInvalid
 from retrieval.search import NeighbourIndex, read_index
 from retrieval.similarity import Metric
@@ -49,7 +52,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the writer's lock, in a store whose database has this version's schema.
+        """Hold the writer's lock, in a store whose database has this version's schema and whose files it names.
 
         Raises:
             StoreLocked, NoSpace, PermissionRefused, NewerFormat, StoreDamaged
@@ -61,6 +64,7 @@ class Store:
             with os_errors(f"creating {self.path}"):
                 durable.sync_directory(self.path)
                 durable.sync_directory(self.base)
+            self.collect_faiss()
             yield
 
     def write_faiss(self, index: NeighbourIndex) -> tuple[str, int]:
@@ -93,13 +97,14 @@ class Store:
             except IndexInvalid as error:
                 raise StoreDamaged(f"{path}: {error}", REPAIR_HINT) from error
 
-    def collect_faiss(self, keep: frozenset[str]) -> list[Path]:
-        """Remove the FAISS files that no kept generation names; return them."""
-        stray = [path for path in self.faiss_folder.glob(f"*{FAISS_SUFFIX}") if path.stem not in keep]
+    def collect_faiss(self) -> None:
+        """Remove the FAISS files that no kept generation names."""
+        with self.database.reading() as connection:
+            named = set(connection.execute(select(FaissFile.sha256)).scalars())
         with os_errors(f"removing old files in {self.faiss_folder}"):
-            for path in stray:
-                durable.unlink(path)
-        return stray
+            for path in self.faiss_folder.glob(f"*{FAISS_SUFFIX}"):
+                if path.stem not in named:
+                    durable.unlink(path)
 
     def stored_path(self, path: str) -> str:
         """Write an absolute path relative to the store's own folder if it lies below it, so that both can move."""

@@ -10,8 +10,13 @@ from onnx import TensorProto, helper, numpy_helper
 SIZE, DIM = 32, 24
 
 
-def write_tiny_encoder(folder: Path, seed: int = 0, metric: str = "cosine") -> Path:
-    """Write model.onnx and spec.json into ``folder``: uint8 NHWC in, spaces `copy` and `object` out."""
+def write_tiny_encoder(
+    folder: Path, seed: int = 0, metric: str = "cosine", *, fails_on_black: bool = False
+) -> Path:
+    """Write model.onnx and spec.json into ``folder``: uint8 NHWC in, spaces `copy` and `object` out.
+
+    With ``fails_on_black`` a black picture's `copy` vector is NaN.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
     values = 3 * SIZE * SIZE
@@ -19,12 +24,16 @@ def write_tiny_encoder(folder: Path, seed: int = 0, metric: str = "cosine") -> P
         helper.make_node("Cast", ["images"], ["wide"], to=TensorProto.FLOAT),
         helper.make_node("Reshape", ["wide", "flat_shape"], ["flat"]),
         helper.make_node("Sub", ["flat", "grey"], ["centred"]),
-        helper.make_node("MatMul", ["centred", "copy_weights"], ["copy"]),
+        helper.make_node("MatMul", ["centred", "copy_weights"], ["copy_raw"]),
+        helper.make_node("ReduceMax", ["flat"], ["brightest"], axes=[1], keepdims=1),
+        helper.make_node("Div", ["brightest", "brightest" if fails_on_black else "one"], ["sound"]),
+        helper.make_node("Mul", ["copy_raw", "sound" if fails_on_black else "one"], ["copy"]),
         helper.make_node("MatMul", ["centred", "object_weights"], ["object"]),
     ]
     constants = {
         "flat_shape": np.array([-1, values], np.int64),
         "grey": np.array(127.5, np.float32),
+        "one": np.array(1.0, np.float32),
         "copy_weights": generator.normal(size=(values, DIM)).astype(np.float32),
         "object_weights": generator.normal(size=(values, DIM)).astype(np.float32),
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from indexer.demo.banknotes import DESIGNS, SERIAL_BOXES, VALUE_BOX, Design, Scan, numbered, scan_by
+from indexer.demo.banknotes import DESIGNS, SERIAL_BOXES, VALUE_BOX, Design, Scan, nth_scan, numbered
 from indexer.demo.edits import EDITS, Box, altered
 from indexer.demo.products import PRODUCTS, Product, shot
 from indexer.demo.signatures import WRITERS, Writer, signature
@@ -121,9 +121,8 @@ def _random(seed: int, name: str) -> np.random.Generator:
 def _issue(design: Design, seed: int) -> list[tuple[str, Scan]]:
     """Serial digits and scan of each note of a design."""
     rng = _random(seed, design.name)
-    return [
-        (f"{rng.integers(1000, 9999)} {rng.integers(1000, 9999)}", scan_by(rng)) for _ in range(PER_CLASS)
-    ]
+    digits = [f"{first} {last}" for first, last in rng.integers(1000, 9999, (PER_CLASS, 2))]
+    return [(each, nth_scan(number, rng)) for number, each in enumerate(digits)]
 
 
 def _notes(design: Design, seed: int) -> Iterator[Image.Image]:
@@ -157,7 +156,7 @@ def _fill(catalogue: Path, name: str, stem: str, last: str, pictures: Iterator[I
 
 def _save(picture: Image.Image, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, quality=86, method=1)  # every format takes the options that it knows
+    picture.save(path, quality=86, method=1, compress_level=3)  # each format takes what it knows
     return path
 
 

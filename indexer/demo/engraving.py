@@ -1,7 +1,7 @@
 """How a banknote is cut: families of curves that cross into lace, and a head in lines that swell with the shade.
 
 Curves are N x 2 float arrays of points (x, y) in pixels of the printed note. Masks are "L" pictures, 255 where
-ink lies. Everything is drawn `FINE` times larger and reduced, which is the anti-aliasing.
+ink lies. Everything is drawn some times larger, and reduced: that is the anti-aliasing.
 """
 
 import numpy as np
@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from indexer.demo.splines import Floats, spline
 
-FINE = 3
+FINE = 3  # curves
+LINE = 2  # lines of the head, whose edges are soft already
 
 Point = tuple[float, float]
 
@@ -86,7 +87,7 @@ def engraved(size: tuple[int, int], curves: list[Floats], width: int = 2) -> Ima
 
 def medallion(hair: str, width: int, height: int) -> Image.Image:
     """A head in profile inside an oval: the mask of its engraved lines, width x height pixels."""
-    w, h = width * FINE, height * FINE
+    w, h = width * LINE, height * LINE
 
     def place(points: tuple[Point, ...]) -> Floats:
         corner, extent = np.array([w / 2 - 0.36 * h, 0.05 * h]), np.array([0.82 * h, 0.88 * h])
@@ -113,15 +114,17 @@ def medallion(hair: str, width: int, height: int) -> Image.Image:
     slope_y, slope_x = np.gradient(relief)
     light = np.clip((0.75 + 0.6 * slope_x + 0.55 * slope_y) / np.sqrt(1 + slope_x**2 + slope_y**2), 0, 1)
 
-    y, x = np.mgrid[:h, :w].astype(np.float32)
+    x, y = np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)[:, None]
     off_centre = np.hypot(2 * x / w - 1, 2 * y / h - 1)
-    from_nape = np.hypot(x + 0.06 * h, y - 0.74 * h)
-    where = [on_eye, on_hair, on_head]
-    shade = np.select(where, [0.9, 0.8 - 0.5 * light, 0.85 - 0.82 * light], 0.3 + 0.3 * off_centre**3)
-    lines = np.select(
-        where, [y, from_nape + 0.012 * h * np.sin(y / (0.03 * h)), y + 0.9 * relief + 0.12 * x], y
-    )
-    pitch = 3.0 * FINE  # fine pixels from one line to the next
+    strands = np.hypot(x + 0.06 * h, y - 0.74 * h) + 0.012 * h * np.sin(y / (0.03 * h))
+    shade, lines = 0.38 + 0.3 * off_centre**3, np.broadcast_to(y, (h, w))
+    for where, its_shade, its_lines in (
+        (on_head, 0.95 - 0.88 * light, y + 0.9 * relief + 0.12 * x),
+        (on_hair, 0.8 - 0.5 * light, strands),
+        (on_eye, np.float32(0.9), y),
+    ):
+        shade, lines = np.where(where, its_shade, shade), np.where(where, its_lines, lines)
+    pitch = 3.0 * LINE  # from one line to the next
     distance = np.abs(lines / pitch % 1 - 0.5) * 2
     ink = np.clip((np.clip(shade, 0.06, 0.92) - distance) * pitch / 2 + 0.5, 0, 1) * (off_centre < 1)
-    return Image.fromarray((255 * ink).astype(np.uint8)).reduce(FINE)
+    return Image.fromarray((255 * ink).astype(np.uint8)).reduce(LINE)

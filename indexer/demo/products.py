@@ -13,6 +13,8 @@ from indexer.demo.studio import View, Wrapping, photograph
 
 SCALE = 620  # pixels of a drawn face to the thing's height
 REPEATS = 3  # a round label shows its face so many times, so that one is always in view
+SIDES = (-0.3, 0.7, 0.25, -0.75)  # radians that a shot turns the face from the camera
+HEIGHTS = (0.16, 0.3, 0.5, 0.4)  # radians that its camera looks down
 TABLES = ("oak", "marble", "walnut", "gingham")
 WALLS = ((214, 219, 220), (226, 214, 194), (122, 140, 146), (112, 112, 122), (196, 208, 190), (222, 190, 170))
 
@@ -62,10 +64,10 @@ def wrapping(product: Product) -> Wrapping:
 
 
 def shot(product: Product, number: int, rng: np.random.Generator, grain: float = 2) -> Image.Image:
-    """A photograph of the product; consecutive numbers stand on different tables before different walls."""
-    place = number + PRODUCTS.index(product)
+    """A photograph of the product; consecutive numbers show other sides, on other tables."""
+    place, side = number + PRODUCTS.index(product), number % len(SIDES)
     view = View(
-        elevation=rng.uniform(0.1, 0.5),
+        elevation=HEIGHTS[side] + rng.uniform(-0.06, 0.06),
         distance=rng.uniform(2.3, 2.9),
         roll=rng.uniform(-0.07, 0.07),
         aim=(rng.uniform(-0.12, 0.12), rng.uniform(0.42, 0.54)),
@@ -76,5 +78,5 @@ def shot(product: Product, number: int, rng: np.random.Generator, grain: float =
         grain=grain,
         seed=int(rng.integers(2**31)),
     )
-    turned = replace(product.solid, turn=product.front + rng.uniform(-0.7, 0.7))
+    turned = replace(product.solid, turn=product.front + SIDES[side] + rng.uniform(-0.15, 0.15))
     return photograph(turned, wrapping(product), view)

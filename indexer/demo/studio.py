@@ -16,7 +16,7 @@ from indexer.demo.solids import Floats, Solid
 FRAME = (368, 432)
 FOCUS = 740.0  # focal length in pixels: about that of a phone's portrait lens
 COARSE = 4  # shadows and the blurred room are worked out on every fourth pixel
-BAND = 64  # rows
+BAND = 72  # rows of the frame that are traced at once
 FINE = 2  # the thing itself, on half pixels
 TABLE_BACK = 1.3  # how far behind the thing the table ends
 
@@ -71,9 +71,7 @@ def photograph(solid: Solid, wrapping: Wrapping, view: View) -> Image.Image:
     rays = view.rays((0, 0, *FRAME), COARSE)
     seen = np.isfinite(solid.reach(view.eye(), rays)[0]).reshape(FRAME[1] // COARSE, FRAME[0] // COARSE)
     picture = _surroundings(solid, view, rays, rng)
-    for top in range(
-        0, FRAME[1], BAND
-    ):  # a band at a time stays in the cache, and is only as wide as the thing
+    for top in range(0, FRAME[1], BAND):  # so few rays stay in the cache, and few of them miss
         columns = np.flatnonzero(seen[max(0, top // COARSE - 1) : (top + BAND) // COARSE + 1].any(0))
         if len(columns):
             left, right = max(0, columns[0] - 1) * COARSE, min(FRAME[0], (columns[-1] + 2) * COARSE)

@@ -185,7 +185,9 @@ def _assert_one_of(state: Snapshot | None, states: Sequence[Snapshot | None]) ->
     if state is None:
         assert None in states, "atomic: nothing is committed, though something was"
         return
-    told = [state.differences(allowed) for allowed in states if allowed is not None]
+    known = [allowed for allowed in states if allowed is not None]
+    same = [allowed for allowed in known if allowed.generation == state.generation]
+    told = [state.differences(allowed) for allowed in same or known]
     assert told, "atomic: a generation is there, though nothing was committed"
     closest = min(told, key=len)
     assert not closest, f"atomic: no committed state; the nearest one differs: {closest[:3]}"

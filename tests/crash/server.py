@@ -52,7 +52,10 @@ class Ended:
     @property
     def acknowledged(self) -> int:
         """The generation that a build said it committed, 0 if it said nothing."""
-        return self.json()["generation"] if self.out.rstrip().endswith("}") else 0
+        try:
+            return int(self.json()["generation"])
+        except ValueError:  # killed before, or while it was told
+            return 0
 
 
 class Running:

@@ -48,6 +48,7 @@ class Stage:
         self._write_catalogue()
         self.stores: dict[str, Path | None] = {FIRST: None, INCREMENTAL: folder / "two-builds/.index"}
         self.states: dict[str, list[Snapshot | None]] = {}
+        self.seconds: dict[str, float] = {}
         self._play()
         self.digest = tree_digest(self.catalogue)
         self.picture = self.catalogue / "a/00.png"
@@ -88,6 +89,7 @@ class Stage:
             case = self.case(kind)
             ended = case.build()
             assert ended.code == REJECTED, ended.err
+            self.seconds[kind] = ended.seconds
             self.states[kind] = [old if kind == INCREMENTAL else None, read_snapshot(case.store)]
             assert_store_clean(case.store)
 
@@ -170,10 +172,15 @@ class Case:
         """How many contents of the catalogue have no vectors written down yet."""
         return len(self.stage.contents - encoded_contents(self.store))
 
-    def assert_recovers(self) -> Ended:
+    def missing_at_start(self) -> int:
+        """How many there were before the first run."""
+        before = self.stage.states[self.kind][0]
+        return len(self.stage.contents - ({sha for sha, _, _ in before.files.values()} if before else set()))
+
+    def assert_recovers(self, **options: object) -> Ended:
         """Run the same command again: it ends where an uninterrupted one ends, and leaves nothing behind."""
         missing = self.missing()
-        ended = self.build()
+        ended = self.build(**options)
         assert ended.code == REJECTED, f"resumable: the rerun exits {ended.code}: {ended.err}"
         report = ended.json()
         assert report["encoded"] == missing, (

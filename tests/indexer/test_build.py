@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from indexer import Index
 from indexer.errors import REJECTED, UsageRefused
@@ -82,6 +83,17 @@ def test_a_broken_file_costs_one_rejection_with_its_reason(index: Command, catal
     reasons = {Path(entry["path"]).name: entry["reason"] for entry in report["rejected"]}
     assert set(reasons) == {"00.jpg", "text.jpg"}
     assert index("status", "--json").json()["rejected"] == report["rejected"]
+
+
+def test_a_picture_that_the_encoder_makes_no_vector_of_costs_one_rejection(
+    index: Command, catalogue: Path, workplace: Path
+) -> None:
+    Image.new("RGB", (64, 64)).save(catalogue / "cup/black.png")
+    encoder = write_tiny_encoder(workplace / "fragile", fails_on_black=True)
+    report = build(index, catalogue, "--encoder", encoder)
+    assert counts(report)[:2] == (25, 24)
+    assert [entry["reason"] for entry in report["rejected"]] == ["no-vector"]  # type: ignore[union-attr]
+    assert index("check").code == 0
 
 
 def test_a_rejected_file_is_not_tried_again_until_it_changes(index: Command, catalogue: Path) -> None:

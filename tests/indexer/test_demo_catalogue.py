@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.demo.banknotes import BED, DESIGNS, SERIAL_BOXES, numbered, scan_by
-from indexer.demo.catalogue import DemoCatalogue, FolderNotEmpty, make_catalogue
+from indexer.demo.banknotes import BED, DESIGNS, SERIAL_BOXES, nth_scan, numbered
+from indexer.demo.catalogue import AlteredNote, DemoCatalogue, EditedCopy, FolderNotEmpty, make_catalogue
 from indexer.demo.edits import EDITS, altered
 
 
@@ -67,7 +67,8 @@ def test_every_picture_opens_but_the_broken_one(made: DemoCatalogue) -> None:
 
 def test_everything_planted_is_where_it_is_said_to_be(made: DemoCatalogue) -> None:
     assert {copy.edit for copy in made.edited} == set(EDITS)
-    for copy in (*made.edited, made.edited_note, made.altered_note):
+    planted: list[EditedCopy | AlteredNote] = [*made.edited, made.edited_note, made.altered_note]
+    for copy in planted:
         assert copy.path.is_file()
         assert copy.original.is_file()
         assert copy.original.is_relative_to(made.folder)
@@ -85,7 +86,7 @@ def test_exact_duplicates_are_equal_byte_for_byte_and_the_only_ones(made: DemoCa
 
 
 def test_an_altered_note_differs_only_inside_its_boxes_before_it_is_saved() -> None:
-    scan = scan_by(np.random.default_rng(3))
+    scan = nth_scan(1, np.random.default_rng(3))
     original = scan.of(numbered(DESIGNS[1], "1234 5678"))
     forged = scan.of(numbered(DESIGNS[1], "1234 5699"))
     boxes = [scan.box(box) for box in SERIAL_BOXES]
