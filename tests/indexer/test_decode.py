@@ -117,7 +117,7 @@ def test_an_orientation_that_cannot_be_meant_is_ignored(segments: bytes) -> None
         (flat("1", 0), {"transparency": 0}, WHITE),
         (flat("I;16", 7), {"transparency": 7}, WHITE),
     ],
-    ids=str,
+    ids=["RGBA-half", "RGBA-clear", "LA", "P-entry", "P-table", "RGB-colour", "RGB-other", "L", "1", "I16"],
 )
 def test_what_is_transparent_shows_white(
     image: Image.Image, options: dict[str, Any], expected: tuple[int, int, int]
