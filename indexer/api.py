@@ -12,12 +12,14 @@ from indexer.dedupe import DEFAULT_THRESHOLD, DedupeReport, dedupe
 from indexer.encoding import Progress, no_progress
 from indexer.export import export
 from indexer.ledger import Removal, assign_label, remove
+from indexer.location import DATABASE_FILE, STORE_NAME
 from indexer.lookup import Gallery, Match
 from indexer.query import query
 from indexer.repair import RepairReport, repair
+from indexer.sandbox import Sandbox
 from indexer.settings import load_settings
 from indexer.status import Status, status
-from indexer.store import STORE_NAME, Store, open_store
+from indexer.store import Store, open_store
 from retrieval.similarity import Metric
 
 if TYPE_CHECKING:
@@ -38,10 +40,11 @@ class Index:
 
     def __init__(self, path: "AnyPath" = STORE_NAME, **settings: Any) -> None:
         folder = Path(path)
-        is_store = folder.name == STORE_NAME or (folder / "catalog.db").exists()
+        is_store = folder.name == STORE_NAME or (folder / DATABASE_FILE).exists()
         self.path = folder if is_store else folder / STORE_NAME
         self.settings = load_settings(self.path, settings)
         self._gallery: Gallery | None = None
+        self._sandbox: Sandbox | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +55,11 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Let go of the loaded encoder and the search structures."""
+        """Let go of the loaded encoder, the search structures and the decode worker."""
         self._gallery = None
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
 
     def build(
         self,
@@ -87,11 +93,13 @@ class Index:
         """
         if self._gallery is None:
             self._gallery = Gallery(open_store(self.path))
+        if self._sandbox is None:
+            self._sandbox = Sandbox(limits=self.settings.limits, workers=1)
         by = Metric(metric) if metric else None
         answer = query(
             self._gallery,
             [image],
-            self.settings,
+            self._sandbox,
             k=k,
             threshold=threshold,
             space=space,

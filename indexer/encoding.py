@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from sqlalchemy import Connection, delete, insert, select
@@ -19,6 +20,7 @@ from indexer.store import Store
 from indexer.tables import Embedding, Item, Rejection
 from retrieval.encoder import Encoder
 from retrieval.errors import VectorsInvalid
+from retrieval.preprocess import PreprocessSpec
 from retrieval.similarity import Float32
 
 BATCH = 64
@@ -76,15 +78,14 @@ def encode_files(
     result = Encoded()
     if not candidates:
         return result
-    preprocess = encoder.spec.preprocess
-    with Sandbox(
-        size=preprocess.size, fit=preprocess.fit, limits=settings.limits, workers=settings.jobs
-    ) as sandbox:
+    with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
         sandbox.start()
         network = encoder.load(os.cpu_count() or 1)
         write = _Writer(store, encoder, encoder_id)
         batch = _Batch()
-        outcomes = prefetch(_outcomes(store, sandbox, candidates, encoded, settings.jobs), depth=BATCH)
+        outcomes = prefetch(
+            _outcomes(store, sandbox, candidates, encoded, encoder.spec.preprocess), depth=BATCH
+        )
         for done, (candidate, outcome) in enumerate(outcomes, start=1):
             _sort_outcome(candidate, outcome, encoded, batch, result)
             if len(batch.pictures) >= BATCH or len(batch.rejected) >= BATCH:
@@ -96,25 +97,30 @@ def encode_files(
 
 
 def _outcomes(
-    store: Store, sandbox: Sandbox, candidates: Sequence[Candidate], encoded: dict[bytes, int], workers: int
+    store: Store,
+    sandbox: Sandbox,
+    candidates: Sequence[Candidate],
+    encoded: dict[bytes, int],
+    shape: PreprocessSpec,
 ) -> Iterator[tuple[Candidate, Outcome]]:
     """Hash first what may be a content that is known, told by its size; decode the rest."""
     with store.database.reading() as connection:
         sizes = set(connection.execute(select(Item.size_bytes)).scalars())
+    run = partial(sandbox.run, size=shape.size, fit=shape.fit, window=BATCH)
     unknown = []
     perhaps = [key for key, candidate in enumerate(candidates) if candidate.found.size_bytes in sizes]
-    for outcome in sandbox.run(_jobs(candidates, perhaps, "hash"), window=8 * workers):
+    for outcome in run(_jobs(candidates, perhaps, "hash")):
         if outcome.sha256 is not None and outcome.sha256 not in encoded:
             unknown.append(outcome.key)
         else:
             yield candidates[outcome.key], outcome
     new = sorted(set(range(len(candidates))).difference(perhaps).union(unknown))
-    for outcome in sandbox.run(_jobs(candidates, new, "pixels"), window=8 * workers):
+    for outcome in run(_jobs(candidates, new, "pixels")):
         yield candidates[outcome.key], outcome
 
 
 def _jobs(candidates: Sequence[Candidate], keys: Iterable[int], wants: Wants) -> Iterator[Job]:
-    return (Job(key=key, path=candidates[key].found.path, data=None, wants=wants) for key in keys)
+    return (Job(key, path=candidates[key].found.path, wants=wants) for key in keys)
 
 
 def _sort_outcome(

@@ -13,8 +13,8 @@ import numpy as np
 from indexer.lookup import Gallery, Match
 from indexer.picture import Picture
 from indexer.sandbox import Job, Sandbox
-from indexer.settings import Settings
-from retrieval.encoder import EncoderSpec, Space
+from retrieval.encoder import Space
+from retrieval.preprocess import PreprocessSpec
 from retrieval.similarity import Metric
 
 
@@ -52,7 +52,7 @@ class _Ready:
 def query(
     gallery: Gallery,
     images: Sequence[Any],
-    settings: Settings,
+    sandbox: Sandbox,
     *,
     k: int = 10,
     threshold: float | None = None,
@@ -60,7 +60,7 @@ def query(
     metric: Metric | None = None,
     where: Mapping[str, str] | None = None,
 ) -> list[QueryAnswer]:
-    """Rank the index for each image, in the order given.
+    """Rank the index for each image, in the order given; files and bytes are decoded in the sandbox.
 
     Raises:
         UsageRefused: no such space, or a metric that it cannot be compared by.
@@ -69,7 +69,7 @@ def query(
     chosen, by = gallery.generation.space(space), metric or gallery.generation.metric
     with ThreadPoolExecutor(1) as pool:
         network = pool.submit(gallery.network)  # loads while pictures are decoded and the vectors are read
-        ready = _read(images, gallery, settings, chosen)
+        ready = _read(images, gallery, sandbox, chosen)
         encoder = network.result()
     usable = [entry for entry in ready if entry.picture is not None]
     matches: list[list[Match]] = []
@@ -94,30 +94,26 @@ def query(
     ]
 
 
-def _read(images: Sequence[Any], gallery: Gallery, settings: Settings, space: Space) -> list[_Ready]:
+def _read(images: Sequence[Any], gallery: Gallery, sandbox: Sandbox, space: Space) -> list[_Ready]:
     """Decode all images, those that come from outside in the sandbox; open the search structure meanwhile."""
-    spec = gallery.generation.spec
+    shape = gallery.generation.spec.preprocess
     ready: dict[int, _Ready] = {}
     jobs: list[Job] = []
     for key, image in enumerate(images):
         if isinstance(image, str | os.PathLike):
-            jobs.append(Job(key=key, path=Path(image), data=None, wants="pixels"))
+            jobs.append(Job(key, path=Path(image)))
         elif isinstance(image, bytes):
-            jobs.append(Job(key=key, path=None, data=image, wants="pixels"))
+            jobs.append(Job(key, data=image))
         else:
-            ready[key] = _from_memory(key, image, spec)
-    if not jobs:
-        return [ready[key] for key in range(len(images))]
-    size, fit = spec.preprocess.size, spec.preprocess.fit
-    workers = min(len(jobs), settings.jobs)
-    with Sandbox(size=size, fit=fit, limits=settings.limits, workers=workers) as sandbox:
+            ready[key] = _from_memory(key, image, shape)
+    if jobs:
         sandbox.start()
         gallery.open_index(space)
-        for outcome in sandbox.run(jobs, window=8 * workers):
-            failure = outcome.failure
-            reason, message = (str(failure.reason), failure.message) if failure else (None, None)
-            name = _name(images[outcome.key])
-            ready[outcome.key] = _Ready(name, outcome.picture, outcome.sha256, reason, message)
+    for outcome in sandbox.run(jobs, size=shape.size, fit=shape.fit, window=len(jobs)):
+        failure = outcome.failure
+        reason, message = (str(failure.reason), failure.message) if failure else (None, None)
+        name = _name(images[outcome.key])
+        ready[outcome.key] = _Ready(name, outcome.picture, outcome.sha256, reason, message)
     return [ready[key] for key in range(len(images))]
 
 
@@ -125,9 +121,9 @@ def _name(image: str | os.PathLike[str] | bytes) -> str:
     return f"bytes:{hashlib.sha256(image).hexdigest()[:12]}" if isinstance(image, bytes) else os.fspath(image)
 
 
-def _from_memory(key: int, image: Any, spec: EncoderSpec) -> _Ready:
+def _from_memory(key: int, image: Any, shape: PreprocessSpec) -> _Ready:
     """Take an array or a PIL image, which its owner has decoded already."""
     from indexer.decode import from_array, from_image
 
     convert = from_array if isinstance(image, np.ndarray) else from_image
-    return _Ready(f"image {key}", convert(image, size=spec.preprocess.size, fit=spec.preprocess.fit), None)
+    return _Ready(f"image {key}", convert(image, size=shape.size, fit=shape.fit), None)

@@ -11,7 +11,6 @@ from indexer.durable import replace_file
 from indexer.picture import Picture
 from indexer.query import QueryAnswer
 from indexer.sandbox import Job, Sandbox
-from indexer.settings import Settings
 from retrieval.preprocess import Fit
 
 THUMBNAIL_PIXELS = 224
@@ -34,25 +33,25 @@ figcaption { font-size: .8rem; margin-top: .35rem }
 """
 
 
-def write_query_page(target: Path, answers: Sequence[QueryAnswer], settings: Settings) -> None:
+def write_query_page(target: Path, answers: Sequence[QueryAnswer], sandbox: Sandbox) -> None:
     """Write each query beside its neighbours."""
-    pictures = _thumbnails(_query_paths(answers), settings)
+    pictures = _thumbnails(_query_paths(answers), sandbox)
     about = f"space {answers[0].space}, {answers[0].metric} scores" if answers else "no queries"
     _write(target, "Nearest neighbours", about, _query_sections(answers, pictures))
 
 
-def write_dedupe_page(target: Path, report: DedupeReport, settings: Settings) -> None:
+def write_dedupe_page(target: Path, report: DedupeReport, sandbox: Sandbox) -> None:
     """Write each group: the file to keep, then its copies."""
-    pictures = _thumbnails(_dedupe_paths(report), settings)
+    pictures = _thumbnails(_dedupe_paths(report), sandbox)
     about = f"{len(report.groups)} groups, space {report.space}, threshold {report.threshold:g}"
     _write(target, "Duplicates", about, _dedupe_sections(report, pictures))
 
 
 def write_demo_page(
-    target: Path, answers: Sequence[QueryAnswer], report: DedupeReport, settings: Settings
+    target: Path, answers: Sequence[QueryAnswer], report: DedupeReport, sandbox: Sandbox
 ) -> None:
     """Write queries and groups on one page."""
-    pictures = _thumbnails([*_query_paths(answers), *_dedupe_paths(report)], settings)
+    pictures = _thumbnails([*_query_paths(answers), *_dedupe_paths(report)], sandbox)
     sections = [*_query_sections(answers, pictures), *_dedupe_sections(report, pictures)]
     about = f"{len(answers)} queries and their nearest neighbours, then {len(report.groups)} groups of copies"
     _write(target, "What the index found", about, sections)
@@ -96,17 +95,12 @@ def _dedupe_sections(report: DedupeReport, pictures: dict[str, str]) -> list[str
     return sections
 
 
-def _thumbnails(paths: Iterable[str], settings: Settings) -> dict[str, str]:
+def _thumbnails(paths: Iterable[str], sandbox: Sandbox) -> dict[str, str]:
     """Make data URLs, re-encoded without metadata, of the pictures that can be read."""
     wanted = sorted(set(paths))
-    jobs = [Job(key=key, path=Path(path), data=None, wants="pixels") for key, path in enumerate(wanted)]
-    if not jobs:
-        return {}
-    with Sandbox(
-        size=THUMBNAIL_PIXELS, fit=Fit.PAD, limits=settings.limits, workers=settings.jobs
-    ) as sandbox:
-        outcomes = sandbox.run(jobs, window=8 * settings.jobs)
-        return {wanted[o.key]: _data_url(o.picture) for o in outcomes if o.picture is not None}
+    jobs = [Job(key, path=Path(path)) for key, path in enumerate(wanted)]
+    outcomes = sandbox.run(jobs, size=THUMBNAIL_PIXELS, fit=Fit.PAD, window=len(jobs))
+    return {wanted[o.key]: _data_url(o.picture) for o in outcomes if o.picture is not None}
 
 
 def _data_url(picture: Picture) -> str:

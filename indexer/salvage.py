@@ -10,7 +10,8 @@ from typing import Any
 from indexer import durable
 from indexer.database import Database
 from indexer.errors import os_errors
-from indexer.store import DATABASE_FILE, Store
+from indexer.location import DATABASE_FILE
+from indexer.store import Store
 from indexer.tables import Base
 
 LOGS = ("-wal", "-shm")

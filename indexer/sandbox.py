@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ Wants = Literal["hash", "pixels"]
 Bytes = npt.NDArray[np.uint8]
 
 _QUEUED = 2  # one at work, one waiting: no worker idles until its next job is sent
+_LARGEST_PICTURE_BYTES = 3 * 2048**2  # of the largest input that an encoder may have
 _PIPE_BYTES = 1 << 19  # takes some pictures of 224 px: a worker need not wait until one is fetched
 
 
@@ -77,13 +78,11 @@ class Outcome:
 
 
 class Sandbox:
-    """Decode processes, and the jobs that they are at. One ``run`` at a time."""
+    """Decode processes, and the jobs that they are at. One ``run`` at a time; each says what pictures become."""
 
-    def __init__(self, *, size: int, fit: Fit, limits: Limits, workers: int) -> None:
-        self._size = size
+    def __init__(self, *, limits: Limits, workers: int) -> None:
         self._limits = limits
         self._count = max(1, workers)
-        self._task = json.dumps({"size": size, "fit": fit, "limits": asdict(limits)})
         self._workers: list[_Worker] = []
         self._returned: deque[Job] = deque()  # had been sent to a worker that died before it came to them
         self._selector = selectors.DefaultSelector()
@@ -102,7 +101,7 @@ class Sandbox:
         """
         while len(self._workers) < self._count:
             try:
-                worker = _Worker(self._task, 3 * self._size**2)
+                worker = _Worker(json.dumps(asdict(self._limits)))
             except OSError as error:
                 raise SandboxUnavailable(
                     f"no decode worker can be started: {error}", "close other programs, or ask for fewer jobs"
@@ -117,8 +116,8 @@ class Sandbox:
         self._workers.clear()
         self._selector.close()
 
-    def run(self, jobs: Iterable[Job], window: int) -> Iterator[Outcome]:
-        """Do the jobs and yield their outcomes as they come, in no fixed order.
+    def run(self, jobs: Iterable[Job], *, size: int, fit: Fit, window: int) -> Iterator[Outcome]:
+        """Do the jobs and yield their outcomes as they come, in no fixed order; pictures are (size, size, 3).
 
         At most ``window`` jobs are taken from ``jobs`` and not yet yielded: memory is bounded when the caller is slow.
 
@@ -127,10 +126,11 @@ class Sandbox:
         """
         self.start()
         coming = iter(jobs)
+        shape = {"size": size, "fit": fit}
         done: deque[Outcome] = deque()
         try:
             while True:
-                self._assign(coming, done, max(1, min(window, _QUEUED * self._count)))
+                self._assign(coming, shape, done, max(1, min(window, _QUEUED * self._count)))
                 if done:
                     yield done.popleft()
                 elif any(worker.queue for worker in self._workers):
@@ -140,7 +140,9 @@ class Sandbox:
         finally:
             self._abandon()
 
-    def _assign(self, coming: Iterator[Job], done: deque[Outcome], most: int) -> None:
+    def _assign(
+        self, coming: Iterator[Job], shape: Mapping[str, object], done: deque[Outcome], most: int
+    ) -> None:
         """Give jobs to the workers that have room, until ``most`` are on their way."""
         while sum(len(worker.queue) for worker in self._workers) + len(done) < most:
             worker = min(self._workers, key=lambda worker: len(worker.queue))
@@ -153,7 +155,7 @@ class Sandbox:
                 done.append(Outcome(job.key, failure=Rejection(failure.reason, str(failure))))
                 continue
             worker.queue.append(job)
-            worker.send(*_message(job))
+            worker.send(*_message(job, shape))
             self._watch_writing(worker)
 
     def _collect(self) -> list[Outcome]:
@@ -190,7 +192,7 @@ class Sandbox:
             return Outcome(job.key, sha256, **read, failure=failure)
         picture = None
         if pixels.size:
-            square = pixels.reshape(self._size, self._size, 3)
+            square = pixels.reshape(header["size"], header["size"], 3)
             picture = Picture(square, header["width"], header["height"], header["format"])
         return Outcome(job.key, sha256, **read, picture=picture)
 
@@ -227,21 +229,21 @@ class Sandbox:
 class _Worker:
     """A process, its pipes, and the jobs that it was sent: the first of ``queue`` is the one that it is at."""
 
-    def __init__(self, task: str, picture_bytes: int) -> None:
+    def __init__(self, limits: str) -> None:
         self.queue: deque[Job] = deque()
         self.unsent: deque[memoryview] = deque()
         self.is_ready = False
         try:
-            self._process = _start(task, _PIPE_BYTES)
+            self._process = _start(limits, _PIPE_BYTES)
         except PermissionError:  # the user's pipes are at their limit; small ones are always to be had
-            self._process = _start(task, -1)
+            self._process = _start(limits, -1)
         self._pipes = [
             pipe for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if pipe
         ]
         self.jobs, self.outcomes, self._words = (pipe.fileno() for pipe in self._pipes)
         for descriptor in (self.jobs, self.outcomes, self._words):
             os.set_blocking(descriptor, False)
-        self._frames = _frames(self.outcomes, picture_bytes)
+        self._frames = _frames(self.outcomes)
 
     def send(self, *parts: bytes) -> None:
         """Write what the pipe takes of what is unsent; the rest waits."""
@@ -283,7 +285,7 @@ class _Worker:
         return code, words.rpartition("\n")[2]
 
 
-def _start(task: str, pipe_bytes: int) -> subprocess.Popen[bytes]:
+def _start(limits: str, pipe_bytes: int) -> subprocess.Popen[bytes]:
     environment = {
         "PYTHONPATH": _import_path(),
         "OPENBLAS_NUM_THREADS": "1",
@@ -293,7 +295,7 @@ def _start(task: str, pipe_bytes: int) -> subprocess.Popen[bytes]:
         "MALLOC_TRIM_THRESHOLD_": str(8 << 20),
     }
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "indexer.sandbox_worker", task],
+        [sys.executable, "-P", "-m", "indexer.sandbox_worker", limits],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -303,13 +305,13 @@ def _start(task: str, pipe_bytes: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _frames(descriptor: int, picture_bytes: int) -> Generator[tuple[dict[str, Any], Bytes] | None]:
+def _frames(descriptor: int) -> Generator[tuple[dict[str, Any], Bytes] | None]:
     """Yield frames as they complete, and None whenever there is no more to read yet."""
     while True:
         head = bytearray(LENGTHS.size)
         yield from _fill(descriptor, memoryview(head))
         header_bytes, body_bytes = LENGTHS.unpack(head)
-        if header_bytes > _PIPE_BYTES or body_bytes not in {0, picture_bytes}:
+        if header_bytes > _PIPE_BYTES or body_bytes > _LARGEST_PICTURE_BYTES:
             raise EOFError("not what a sound worker sends")
         text = bytearray(header_bytes)
         yield from _fill(descriptor, memoryview(text))
@@ -331,13 +333,13 @@ def _fill(descriptor: int, empty: memoryview) -> Generator[None]:
         empty = empty[count:]
 
 
-def _message(job: Job) -> tuple[bytes, bytes]:
+def _message(job: Job, shape: Mapping[str, object]) -> tuple[bytes, bytes]:
     """Return what a worker is sent: a header, and a path or the content."""
     if job.data is not None:
         holds, body = "data", job.data
     else:
         holds, body = "path", os.fsencode(os.path.abspath(job.path or ""))
-    return frame({"wants": job.wants, "holds": holds}, len(body)), body
+    return frame({"wants": job.wants, "holds": holds, **shape}, len(body)), body
 
 
 def _cause(code: int, limits: Limits) -> Rejection:

@@ -31,24 +31,20 @@ _WAITING_SHARE = 4
 
 @dataclass(frozen=True)
 class _Task:
-    """What this worker was started for."""
+    """One job's header, and the limits that hold for all of them."""
 
+    wants: str
     size: int
     fit: Fit
     limits: Limits
-    crash_on: bytes
 
 
 def main() -> None:
     """Serve until stdin ends."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; what it means is the sandbox's affair
-    given = json.loads(sys.argv[1])
-    limits = Limits(**given["limits"])
-    task = _Task(
-        given["size"], Fit(given["fit"]), limits, os.fsencode(os.environ.get("INDEX_TEST_CRASH_ON", ""))
-    )
+    )  # Ctrl-C reaches the whole group; the sandbox says what it means
+    limits = Limits(**json.loads(sys.argv[1]))
     jobs = sys.stdin.buffer
     with os.fdopen(os.dup(1), "wb") as outcomes, suppress(BrokenPipeError):  # nobody to work for
         _confine(limits)
@@ -56,8 +52,9 @@ def main() -> None:
         while head := jobs.read(LENGTHS.size):
             header_bytes, body_bytes = LENGTHS.unpack(head)
             job, body = json.loads(jobs.read(header_bytes)), jobs.read(body_bytes)
+            task = _Task(job["wants"], job["size"], Fit(job["fit"]), limits)
             with _deadline(limits.decode_seconds):
-                header, pixels = _outcome(job, body, task)
+                header, pixels = _outcome(job["holds"], body, task)
             _send(outcomes, header, pixels)
 
 
@@ -86,43 +83,45 @@ def _deadline(seconds: float) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _outcome(job: dict[str, Any], body: bytes, task: _Task) -> tuple[dict[str, Any], bytes]:
+def _outcome(holds: str, body: bytes, task: _Task) -> tuple[dict[str, Any], bytes]:
     """Do one job; its body is a path, or the content itself."""
     try:
-        if job["holds"] == "path":
-            return _examined_file(body, job["wants"], task)
-        return _examined(Content(body, hashlib.sha256(body).digest(), len(body), 0), job["wants"], task)
+        if holds == "path":
+            return _examined_file(body, task)
+        return _examined(Content(body, hashlib.sha256(body).digest(), len(body), 0), task)
     except DecodeFailure as failure:
         return _refusal(failure), b""
     except MemoryError:
         return _refusal(DecodeFailure(Reason.TOO_MUCH_MEMORY, "memory ran out while reading it")), b""
 
 
-def _examined_file(path: bytes, wants: str, task: _Task) -> tuple[dict[str, Any], bytes]:
-    if task.crash_on and task.crash_on in path:
+def _examined_file(path: bytes, task: _Task) -> tuple[dict[str, Any], bytes]:
+    crash_on = os.fsencode(os.environ.get("INDEX_TEST_CRASH_ON", ""))
+    if crash_on and crash_on in path:
         os.kill(os.getpid(), signal.SIGSEGV)
     for _attempt in range(2):
         with opened(path, task.limits) as (file, before):
-            outcome = _examined(read(file, before), wants, task)
+            outcome = _examined(read(file, before), task)
             if unchanged(file, before):
                 return outcome
     raise DecodeFailure(Reason.CHANGED_WHILE_READ, "it changed twice while it was read: wait for its writer")
 
 
-def _examined(content: Content, wants: str, task: _Task) -> tuple[dict[str, Any], bytes]:
+def _examined(content: Content, task: _Task) -> tuple[dict[str, Any], bytes]:
     header: dict[str, Any] = {
         "sha256": content.sha256.hex(),
         "size_bytes": content.size_bytes,
         "mtime_ns": content.mtime_ns,
     }
-    if wants == "hash":
+    if task.wants == "hash":
         return header, b""
     try:
         picture = decode(content.data, size=task.size, fit=task.fit, limits=task.limits)
     except DecodeFailure as failure:
         return header | _refusal(failure), b""
     return (
-        header | {"width": picture.width, "height": picture.height, "format": picture.format},
+        header
+        | {"size": task.size, "width": picture.width, "height": picture.height, "format": picture.format},
         picture.pixels.tobytes(),
     )
 

@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,14 +13,13 @@ from sqlalchemy import select
 from indexer import durable
 from indexer.database import REPAIR_HINT, Database
 from indexer.errors import IndexNotFound, StoreDamaged, os_errors
+from indexer.location import DATABASE_FILE
 from indexer.settings import SETTINGS_FILE, TEMPLATE
 from indexer.tables import FaissFile
 from retrieval.errors import IndexInvalid
 from retrieval.search import NeighbourIndex, read_index
 from retrieval.similarity import Metric
 
-STORE_NAME = ".index"
-DATABASE_FILE = "catalog.db"
 FAISS_SUFFIX = ".faiss"
 
 
@@ -123,19 +122,6 @@ class Store:
 
 def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def locate_store(explicit: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """Say where the store is: ``--store``, INDEX_STORE, the nearest .index upwards, or .index here."""
-    if explicit is not None:
-        return explicit
-    if environment.get("INDEX_STORE"):
-        return Path(environment["INDEX_STORE"])
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / STORE_NAME / DATABASE_FILE).exists():
-            return folder / STORE_NAME
-    return here / STORE_NAME
 
 
 def open_store(path: Path) -> Store:

@@ -4,9 +4,11 @@ EfficientNet-Lite (R. Liu, TensorFlow blog, 2020) is EfficientNet-B0 (Tan and Le
 squeeze-and-excitation, with ReLU6 for swish, and with a stem and head of fixed width: only operators that every
 inference engine runs fast on a CPU. 4.7 million weights, 3.4 million without the ImageNet classifier.
 
-The public weights were trained in TensorFlow. They expect its "SAME" padding (one pixel more after than before
-where the stride is 2) and pixels scaled as (value - 127) / 128; ``scripts/export_builtin.py`` says what other
-choices cost.
+The public weights expect pixels scaled as (value - 127) / 128: with ImageNet's mean and deviation MAP@R on 50 classes
+of Caltech-101 falls from 0.64 to 0.57. They were trained with TensorFlow's "SAME" padding, which puts the odd pixel of
+a stride of 2 behind. We pad the same on both sides: their ImageNet classifier loses a little (67.2 to 66.0 % top-1 on 39
+Caltech classes that it knows), but what we use, pooled feature maps, gains on every set that we measured (Caltech's
+unseen classes 0.69 to 0.71 MAP@R, grocery photos 0.48 to 0.57 top-1, edited copies 0.64 to 0.69).
 """
 
 import re
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 MEAN = (127.0, 127.0, 127.0)
 STD = (128.0, 128.0, 128.0)
 BATCH_NORM_EPSILON = 1e-3
+GEM_EPSILON = 1e-6  # keeps the gradient of a root finite where a map is 0
 DROPPED_PREFIX = "_fc."  # the ImageNet classifier
 
 # (expansion, channels, repeats, stride of the first, kernel) per stage.
@@ -29,29 +32,19 @@ STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 
 
-def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Zeros before and after one side of ``size`` pixels, as TensorFlow's "SAME" places them."""
-    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
-
-
 class ConvNorm(nn.Module):
-    """Convolution with "SAME" padding, batch normalisation and, where asked, ReLU6."""
+    """Convolution, batch normalisation and, where asked, ReLU6."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, relu6: bool = True
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(outputs, eps=BATCH_NORM_EPSILON, momentum=0.01)
         self.relu6 = relu6
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inputs, h, w) to (n, outputs, ceil(h / stride), ceil(w / stride))."""
-        kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
-        if kernel > 1:
-            rows, columns = (same_padding(size, kernel, stride) for size in x.shape[2:])
-            x = F.pad(x, (*columns, *rows))
         x = self.norm(self.conv(x))
         return F.relu6(x) if self.relu6 else x
 
@@ -152,14 +145,13 @@ class GeM(nn.Module):
     """Generalised mean pooling, (n, c, h, w) to (n, c): p = 1 is the mean, p to infinity the maximum.
 
     Radenović, Tolias and Chum, "Fine-tuning CNN image retrieval with no human annotation", PAMI 2018. Values
-    below ``epsilon`` count as ``epsilon``, so the map should not be negative (after a ReLU it is not).
+    below GEM_EPSILON count as that, so the map should not be negative (after a ReLU it is not).
     """
 
-    def __init__(self, p: float = 3.0, *, epsilon: float = 1e-6, learn: bool = False) -> None:
+    def __init__(self, p: float = 3.0, *, learn: bool = False) -> None:
         super().__init__()
         self.p = nn.Parameter(torch.tensor(float(p)), requires_grad=learn)
-        self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) to (n, c)."""
-        return x.clamp(min=self.epsilon).pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)
+        return x.clamp(min=GEM_EPSILON).pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)

@@ -79,7 +79,10 @@ def tilt(picture: Image.Image, chance: random.Random) -> Image.Image:
     width, height = picture.size
     corners = [(0, 0), (0, height), (width, height), (width, 0)]
     moved = [
-        (x + (1 if x == 0 else -1) * chance.uniform(-1, 1) * width / 6, y + (1 if y == 0 else -1) * chance.uniform(-1, 1) * height / 6)
+        (
+            x + (1 if x == 0 else -1) * chance.uniform(-1, 1) * width / 6,
+            y + (1 if y == 0 else -1) * chance.uniform(-1, 1) * height / 6,
+        )
         for x, y in corners
     ]
     quad = [value for corner in moved for value in corner]
@@ -98,7 +101,9 @@ def pixelate(picture: Image.Image, chance: random.Random) -> Image.Image:
 
 
 def turn(picture: Image.Image, chance: random.Random) -> Image.Image:
-    return picture.transpose(chance.choice([Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270]))
+    return picture.transpose(
+        chance.choice([Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270])
+    )
 
 
 def tint(picture: Image.Image, chance: random.Random) -> Image.Image:
@@ -115,7 +120,9 @@ def screenshot(picture: Image.Image, chance: random.Random) -> Image.Image:
     """On a page of one colour, with more room on one side than on the other."""
     width, height = (int(side * chance.uniform(1.1, 1.8)) for side in picture.size)
     page = Image.new("RGB", (width, height), chance.choice([(255, 255, 255), (0, 0, 0), any_colour(chance)]))
-    page.paste(picture, (chance.randint(0, width - picture.width), chance.randint(0, height - picture.height)))
+    page.paste(
+        picture, (chance.randint(0, width - picture.width), chance.randint(0, height - picture.height))
+    )
     return page
 
 
@@ -127,7 +134,9 @@ def any_colour(chance: random.Random) -> Colour:
     return chance.randint(0, 255), chance.randint(0, 255), chance.randint(0, 255)
 
 
-def edited(path: Path, chance: random.Random, *, kinds: tuple[object, ...] = MEASURED, count: int = 3) -> bytes:
+def edited(
+    path: Path, chance: random.Random, *, kinds: tuple[object, ...] = MEASURED, count: int = 3
+) -> bytes:
     """JPEG bytes of the photo after ``count`` different edits and a strong compression."""
     with Image.open(path) as opened:
         opened.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))

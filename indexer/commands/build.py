@@ -47,8 +47,9 @@ def command(
     from indexer.build import build
     from indexer.commands.output import print_json, progress_bar
     from indexer.errors import DONE, REJECTED
+    from indexer.location import locate_store
     from indexer.settings import load_settings
-    from indexer.store import Store, locate_store
+    from indexer.store import Store
 
     path = locate_store(store)
     settings = load_settings(path, {"encoder": encoder, "metric": metric, "jobs": jobs})

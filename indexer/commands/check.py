@@ -25,9 +25,10 @@ def command(mend: bool, store: Path | None, as_json: bool, quiet: bool, verbose:
     from indexer.check import Severity, check
     from indexer.commands.output import note, print_json
     from indexer.errors import DONE, StoreDamaged
+    from indexer.location import locate_store
     from indexer.repair import RepairReport, repair
     from indexer.settings import load_settings
-    from indexer.store import Store, locate_store
+    from indexer.store import Store
 
     where = locate_store(store)
     opened = Store(where)

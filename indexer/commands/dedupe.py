@@ -31,15 +31,19 @@ def command(
     from indexer.commands.output import human_size, note, print_json, print_table
     from indexer.dedupe import DEFAULT_THRESHOLD, dedupe
     from indexer.errors import DONE, FOUND
+    from indexer.location import locate_store
     from indexer.settings import load_settings
-    from indexer.store import locate_store, open_store
+    from indexer.store import open_store
 
     path = locate_store(store)
     report = dedupe(open_store(path), DEFAULT_THRESHOLD if threshold is None else threshold, space)
     if html is not None:
         from indexer.report import write_dedupe_page
+        from indexer.sandbox import Sandbox
 
-        write_dedupe_page(html, report, load_settings(path, {}))
+        settings = load_settings(path, {})
+        with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
+            write_dedupe_page(html, report, sandbox)
         note(f"wrote {html}", quiet=quiet)
     if as_json:
         print_json(report.to_dict())

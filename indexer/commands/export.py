@@ -21,7 +21,8 @@ def command(
     """
     from indexer.commands.output import print_json
     from indexer.export import export
-    from indexer.store import locate_store, open_store
+    from indexer.location import locate_store
+    from indexer.store import open_store
 
     count = export(open_store(locate_store(store)), file, space)
     if as_json:

@@ -19,7 +19,8 @@ def command(path: Path, label: str, store: Path | None, as_json: bool, quiet: bo
     """
     from indexer.commands.output import print_json
     from indexer.ledger import assign_label
-    from indexer.store import locate_store, open_store
+    from indexer.location import locate_store
+    from indexer.store import open_store
 
     paths = assign_label(open_store(locate_store(store)), path, label)
     if as_json:

@@ -50,24 +50,29 @@ def command(
     """
     from indexer.commands.output import note, print_json
     from indexer.errors import DONE, REJECTED
-    from indexer.lookup import Gallery
-    from indexer.query import query
+    from indexer.location import locate_store
+    from indexer.sandbox import Sandbox
     from indexer.settings import load_settings
-    from indexer.store import locate_store, open_store
-    from retrieval.similarity import Metric
 
     path = locate_store(store)
     settings = load_settings(path, {})
-    gallery = Gallery(open_store(path))
-    by = Metric(metric) if metric else None
-    answers = query(
-        gallery, images, settings, k=k, threshold=threshold, space=space, metric=by, where=where or None
-    )
-    if html is not None:
-        from indexer.report import write_query_page
+    with Sandbox(limits=settings.limits, workers=min(len(images), settings.jobs)) as sandbox:
+        sandbox.start()  # its workers boot while the database's library is imported
+        from indexer.lookup import Gallery
+        from indexer.query import query
+        from indexer.store import open_store
+        from retrieval.similarity import Metric
 
-        write_query_page(html, answers, settings)
-        note(f"wrote {html}", quiet=quiet)
+        gallery = Gallery(open_store(path))
+        by = Metric(metric) if metric else None
+        answers = query(
+            gallery, images, sandbox, k=k, threshold=threshold, space=space, metric=by, where=where
+        )
+        if html is not None:
+            from indexer.report import write_query_page
+
+            write_query_page(html, answers, sandbox)
+            note(f"wrote {html}", quiet=quiet)
     if as_json:
         print_json({"queries": [answer.to_dict() for answer in answers]})
     else:

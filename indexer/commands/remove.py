@@ -30,8 +30,9 @@ def command(
 
     from indexer.commands.output import print_json
     from indexer.ledger import readmit, remove
+    from indexer.location import locate_store
     from indexer.settings import load_settings
-    from indexer.store import locate_store, open_store
+    from indexer.store import open_store
 
     where = locate_store(store)
     opened = open_store(where)

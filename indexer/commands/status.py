@@ -22,8 +22,9 @@ def command(store: Path | None, as_json: bool, quiet: bool, verbose: bool) -> No
     Example: index status --json
     """
     from indexer.commands.output import note, print_json
+    from indexer.location import locate_store
     from indexer.status import status
-    from indexer.store import locate_store, open_store
+    from indexer.store import open_store
 
     found = status(open_store(locate_store(store)))
     if as_json:

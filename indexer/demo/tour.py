@@ -9,11 +9,13 @@ from indexer.dedupe import DEFAULT_THRESHOLD, DedupeReport, dedupe
 from indexer.demo.catalogue import DemoCatalogue, FolderNotEmpty, make_catalogue
 from indexer.encoding import Progress
 from indexer.errors import UsageRefused
+from indexer.location import STORE_NAME
 from indexer.lookup import Gallery
 from indexer.query import QueryAnswer, query
 from indexer.report import write_demo_page
+from indexer.sandbox import Sandbox
 from indexer.settings import load_settings
-from indexer.store import STORE_NAME, Store, open_store
+from indexer.store import Store, open_store
 
 PAGE = "demo.html"
 NEIGHBOURS = 5
@@ -45,9 +47,10 @@ def take_tour(folder: Path, progress: Progress, *, with_page: bool = True) -> To
     settings = load_settings(path, {})
     report = build(Store(path), [made.folder], settings, progress=progress)
     store = open_store(path)
-    answers = query(Gallery(store), made.queries, settings, k=NEIGHBOURS)
     duplicates = dedupe(store, DEFAULT_THRESHOLD)
     page = folder / PAGE if with_page else None
-    if page is not None:
-        write_demo_page(page, answers, duplicates, settings)
+    with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
+        answers = query(Gallery(store), made.queries, sandbox, k=NEIGHBOURS)
+        if page is not None:
+            write_demo_page(page, answers, duplicates, sandbox)
     return Tour(made, path, report, answers, duplicates, page)

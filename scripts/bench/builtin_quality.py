@@ -1,6 +1,6 @@
 """How well an encoder finds the same thing and the same picture, on public data sets laid out as folders.
 
-    python scripts/bench/builtin_quality.py --data DIR [--model model.onnx --spec spec.json] [--json]
+    python -m scripts.bench.builtin_quality --data DIR [--model model.onnx --spec spec.json] [--json]
 
 DIR holds any of ``photos/caltech101``, ``clothing/images`` with ``clothing/images.csv``, ``grocery`` and
 ``banknotes/turkish``; what is missing is left out. One row per embedding space:
@@ -16,7 +16,6 @@ DIR holds any of ``photos/caltech101``, ``clothing/images`` with ``clothing/imag
 import argparse
 import csv
 import hashlib
-import io
 import json
 import os
 import random
@@ -25,14 +24,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from indexer.decode import decode
+from indexer.settings import Limits
 from retrieval.encoder import parse_spec
 from retrieval.onnx_encoder import OnnxEncoder
+from scripts.edits import edited
 
 BUILTIN = Path(__file__).resolve().parents[2] / "indexer" / "builtin"
 UNSEEN_CLASSES = 51
-REFERENCES, DISTRACTORS, QUERIES, EDITS = 300, 3000, 300, 3
+REFERENCES, DISTRACTORS, QUERIES = 300, 3000, 300
 RANKED = 10
 NEIGHBOURS = 5
 
@@ -48,7 +49,9 @@ class Photo:
     edit_seed: int | None = None
 
     def data(self) -> bytes:
-        return self.path.read_bytes() if self.edit_seed is None else edited(self.path, self.edit_seed)
+        if self.edit_seed is None:
+            return self.path.read_bytes()
+        return edited(self.path, random.Random(self.edit_seed))
 
 
 @dataclass(frozen=True)
@@ -58,86 +61,6 @@ class Task:
     name: str
     photos: list[Photo]
     score: Callable[[Vectors], Scores]
-
-
-# --- edits: each takes an RGB picture and a source of chance, and gives an RGB picture -------------------------
-
-
-def crop(picture: Image.Image, chance: random.Random) -> Image.Image:
-    width, height = picture.size
-    w, h = (int(side * chance.uniform(0.55, 0.9)) for side in picture.size)
-    left, top = chance.randint(0, width - w), chance.randint(0, height - h)
-    return picture.crop((left, top, left + w, top + h))
-
-
-def rotate(picture: Image.Image, chance: random.Random) -> Image.Image:
-    return picture.rotate(chance.uniform(-25, 25), Image.Resampling.BICUBIC, expand=True, fillcolor="black")
-
-
-def mirror(picture: Image.Image, _chance: random.Random) -> Image.Image:
-    return ImageOps.mirror(picture)
-
-
-def recolour(picture: Image.Image, chance: random.Random) -> Image.Image:
-    for kind in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
-        picture = kind(picture).enhance(chance.uniform(0.5, 1.6))
-    return picture
-
-
-def grey(picture: Image.Image, _chance: random.Random) -> Image.Image:
-    return picture.convert("L").convert("RGB")
-
-
-def blur(picture: Image.Image, chance: random.Random) -> Image.Image:
-    return picture.filter(ImageFilter.GaussianBlur(min(picture.size) * chance.uniform(0.005, 0.02)))
-
-
-def shrink(picture: Image.Image, chance: random.Random) -> Image.Image:
-    factor = chance.uniform(0.25, 0.5)
-    return picture.resize([max(1, int(side * factor)) for side in picture.size])
-
-
-def stretch(picture: Image.Image, chance: random.Random) -> Image.Image:
-    return picture.resize((int(picture.width * chance.uniform(0.6, 1.6)), picture.height))
-
-
-def frame(picture: Image.Image, chance: random.Random) -> Image.Image:
-    colour = tuple(chance.randint(0, 255) for _ in range(3))
-    return ImageOps.expand(picture, int(min(picture.size) * chance.uniform(0.05, 0.25)), colour)
-
-
-def write_on(picture: Image.Image, chance: random.Random) -> Image.Image:
-    picture = picture.copy()
-    draw = ImageDraw.Draw(picture)
-    for _ in range(chance.randint(1, 3)):
-        at = (chance.uniform(0, 0.6) * picture.width, chance.uniform(0, 0.9) * picture.height)
-        text = "".join(chance.choices("ABCDEFGHKLMNOPRSTUVXYZ 0123456789", k=12))
-        draw.text(at, text, fill=tuple(chance.randint(0, 255) for _ in range(3)), font_size=picture.height / 9)
-    return picture
-
-
-def paste_over(picture: Image.Image, chance: random.Random) -> Image.Image:
-    picture = picture.copy()
-    draw = ImageDraw.Draw(picture)
-    w, h = (side * chance.uniform(0.2, 0.4) for side in picture.size)
-    x, y = chance.uniform(0, picture.width - w), chance.uniform(0, picture.height - h)
-    draw.ellipse((x, y, x + w, y + h), fill=tuple(chance.randint(0, 255) for _ in range(3)))
-    return picture
-
-
-ALL_EDITS = (crop, rotate, mirror, recolour, grey, blur, shrink, stretch, frame, write_on, paste_over)
-
-
-def edited(path: Path, seed: int) -> bytes:
-    """JPEG bytes of the photo after EDITS different edits and a strong compression."""
-    chance = random.Random(seed)
-    with Image.open(path) as picture:
-        picture = picture.convert("RGB")
-    for edit in chance.sample(ALL_EDITS, EDITS):
-        picture = edit(picture, chance)
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=chance.randint(20, 60))
-    return buffer.getvalue()
 
 
 # --- measures ----------------------------------------------------------------------------------------------------
@@ -156,7 +79,9 @@ def retrieval_scores(vectors: Vectors, labels: np.ndarray) -> Scores:
     return {"map_at_r": float(np.mean(precisions)), "recall_at_1": float(np.mean(hits))}
 
 
-def top_1(gallery: Vectors, gallery_labels: np.ndarray, queries: Vectors, labels: np.ndarray, k: int) -> float:
+def top_1(
+    gallery: Vectors, gallery_labels: np.ndarray, queries: Vectors, labels: np.ndarray, k: int
+) -> float:
     """Share of queries whose k nearest, weighted by similarity, vote for the right label."""
     similarity = queries @ gallery.T
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
@@ -187,7 +112,9 @@ def numbered(names: Sequence[object]) -> np.ndarray:
 
 
 def caltech(data: Path) -> Task:
-    classes = sorted(path for path in (data / "photos" / "caltech101").iterdir() if path.is_dir())[-UNSEEN_CLASSES:]
+    classes = sorted(path for path in (data / "photos" / "caltech101").iterdir() if path.is_dir())[
+        -UNSEEN_CLASSES:
+    ]
     photos = [Photo(path) for folder in classes for path in sorted(folder.iterdir())]
     labels = numbered([photo.path.parent.name for photo in photos])
     return Task("caltech", photos, lambda vectors: retrieval_scores(vectors, labels))
@@ -196,13 +123,18 @@ def caltech(data: Path) -> Task:
 def grocery(data: Path) -> Task:
     root = data / "grocery"
     with (root / "classes.csv").open(newline="") as file:
-        iconic = {int(row["Class ID (int)"]): root / row["Iconic Image Path (str)"].lstrip("/") for row in csv.DictReader(file)}
+        iconic = {
+            int(row["Class ID (int)"]): root / row["Iconic Image Path (str)"].lstrip("/")
+            for row in csv.DictReader(file)
+        }
     rows = {
         part: [line.split(", ") for line in (root / f"{part}.txt").read_text().splitlines() if line]
         for part in ("train", "val")
     }
     parts = [list(iconic.values())] + [[root / row[0] for row in rows[part]] for part in ("train", "val")]
-    labels = [np.array(list(iconic))] + [np.array([int(row[1]) for row in rows[part]]) for part in ("train", "val")]
+    labels = [np.array(list(iconic))] + [
+        np.array([int(row[1]) for row in rows[part]]) for part in ("train", "val")
+    ]
     ends = np.cumsum([len(part) for part in parts])
 
     def score(vectors: Vectors) -> Scores:
@@ -218,14 +150,19 @@ def grocery(data: Path) -> Task:
 def banknotes(data: Path) -> Task:
     root = data / "banknotes" / "turkish"
     seen: set[str] = set()
-    parts = {part: [photo for photo in photos_under(root / part) if is_new(photo, seen)] for part in ("train", "test")}
+    parts = {
+        part: [photo for photo in photos_under(root / part) if is_new(photo, seen)]
+        for part in ("train", "test")
+    }
     photos = parts["train"] + parts["test"]
     labels = numbered([photo.path.parent.name for photo in photos])
     split = len(parts["train"])
     return Task(
         "banknotes",
         photos,
-        lambda vectors: {"knn_top_1": top_1(vectors[:split], labels[:split], vectors[split:], labels[split:], 1)},
+        lambda vectors: {
+            "knn_top_1": top_1(vectors[:split], labels[:split], vectors[split:], labels[split:], 1)
+        },
     )
 
 
@@ -233,7 +170,9 @@ def copies(data: Path) -> Task:
     """Clothing of the senders with odd numbers and the unseen Caltech classes: photos that no PCA was fitted on."""
     with (data / "clothing" / "images.csv").open(newline="") as file:
         held_out = [row["image"] for row in csv.DictReader(file) if int(row["sender_id"]) % 2]
-    pool = [Photo(data / "clothing" / "images" / f"{name}.jpg") for name in sorted(held_out)] + caltech(data).photos
+    pool = [Photo(data / "clothing" / "images" / f"{name}.jpg") for name in sorted(held_out)] + caltech(
+        data
+    ).photos
     seen: set[str] = set()
     pool = [photo for photo in pool if photo.path.exists() and is_new(photo, seen)]
     random.Random(0).shuffle(pool)
@@ -270,19 +209,15 @@ def tasks(data: Path) -> list[Task]:
     return [task(data) for task, needs in NEEDS.items() if all((data / need).exists() for need in needs)]
 
 
-def decoded(data: bytes, size: int) -> np.ndarray:
-    with Image.open(io.BytesIO(data)) as picture:
-        picture.draft("RGB", (size, size))
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-        return np.asarray(upright.resize((size, size), Image.Resampling.BICUBIC))
-
-
 def embed(encoder: OnnxEncoder, photos: list[Photo]) -> dict[str, Vectors]:
-    size = encoder.spec.preprocess.size
-    parts = [
-        encoder.encode(np.stack([decoded(photo.data(), size) for photo in photos[start : start + 16]]))
-        for start in range(0, len(photos), 16)
-    ]
+    size, fit = encoder.spec.preprocess.size, encoder.spec.preprocess.fit
+    parts = []
+    for start in range(0, len(photos), 16):
+        batch = [
+            decode(photo.data(), size=size, fit=fit, limits=Limits()).pixels
+            for photo in photos[start : start + 16]
+        ]
+        parts.append(encoder.encode(np.stack(batch)))
     return {space: np.concatenate([part[space] for part in parts]) for space in parts[0]}
 
 
@@ -293,19 +228,27 @@ def rows(encoder: OnnxEncoder, found: list[Task]) -> Iterator[tuple[str, str, Sc
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, default=BUILTIN / "model.onnx")
     parser.add_argument("--spec", type=Path, help="default: spec.json beside the model")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     spec = arguments.spec or arguments.model.with_name("spec.json")
-    encoder = OnnxEncoder(arguments.model.read_bytes(), parse_spec(spec.read_text()), threads=os.cpu_count() or 1)
+    encoder = OnnxEncoder(
+        arguments.model.read_bytes(), parse_spec(spec.read_text()), threads=os.cpu_count() or 1
+    )
     table = []
     for task, space, scores in rows(encoder, tasks(arguments.data)):
         table.append({"task": task, "space": space, **scores})
         if not arguments.json:
-            print(f"{task:10} {space:10}", *(f"{name} {value:.3f}" for name, value in scores.items()), flush=True)
+            print(
+                f"{task:10} {space:10}",
+                *(f"{name} {value:.3f}" for name, value in scores.items()),
+                flush=True,
+            )
     if arguments.json:
         print(json.dumps(table, indent=2))
 

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,12 +98,13 @@ def encoder_rate(pixels: np.ndarray, least_seconds: float = 8.0) -> float:
 def decode_all(paths: list[str], workers: int) -> tuple[np.ndarray, float]:
     """Decode pictures through the sandbox: pixels, and images/s."""
     spec = read_encoder(BUILTIN).spec.preprocess
-    with Sandbox(size=spec.size, fit=spec.fit, limits=Limits(), workers=workers) as sandbox:
+    with Sandbox(limits=Limits(), workers=workers) as sandbox:
+        run = partial(sandbox.run, size=spec.size, fit=spec.fit)
         sandbox.start()
-        list(sandbox.run([Job(key=0, path=Path(paths[0]), data=None, wants="pixels")], window=1))
+        list(run([Job(0, path=paths[0])], window=1))
         started = time.perf_counter()
-        jobs = (Job(key=i, path=Path(path), data=None, wants="pixels") for i, path in enumerate(paths))
-        pictures = [o.picture.pixels for o in sandbox.run(jobs, window=8 * workers) if o.picture]
+        jobs = (Job(i, path=path) for i, path in enumerate(paths))
+        pictures = [o.picture.pixels for o in run(jobs, window=8 * workers) if o.picture]
     return np.stack(pictures), len(pictures) / (time.perf_counter() - started)
 
 

@@ -203,7 +203,9 @@ def _assert_says_that_nothing_is_there(store: Path) -> None:
 
 def _assert_files_are_those_that_rows_name(store: Path, state: Snapshot) -> None:
     with database_copy(store) as connection:
-        named = connection.execute("SELECT generation_id, space, sha256, size_bytes FROM faiss_files").fetchall()
+        named = connection.execute(
+            "SELECT generation_id, space, sha256, size_bytes FROM faiss_files"
+        ).fetchall()
         held = connection.execute(
             "SELECT DISTINCT item_id, hex(sha256) FROM files JOIN items ON items.id = item_id ORDER BY item_id"
         ).fetchall()
@@ -270,7 +272,9 @@ def assert_store_clean(store: Path) -> None:
     with database_copy(store) as connection:
         named = {f"{row[0]}.faiss" for row in connection.execute("SELECT sha256 FROM faiss_files")}
     there = {path.name for path in (store / "faiss").iterdir()}
-    assert there == named, f"no residue: {sorted(there - named)} lie in faiss/, {sorted(named - there)} do not"
+    assert there == named, (
+        f"no residue: {sorted(there - named)} lie in faiss/, {sorted(named - there)} do not"
+    )
     stray = {path.name for path in store.iterdir()} - PERMANENT
     stray = {name for name in stray if not name.startswith("catalog.db.damaged-")}
     assert not stray, f"no residue: {sorted(stray)} lie in the store"

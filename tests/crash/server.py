@@ -5,6 +5,7 @@ A server process imports the command line once and forks for every run. What run
 other process, and nothing of it is shared with the test but its files.
 """
 
+import ctypes
 import json
 import os
 import select
@@ -35,6 +36,10 @@ PRELOADED = (
     "retrieval.onnx_encoder",
     "tests.crash.twin",
 )
+
+
+_CAPABILITY_VERSION, _PR_CAPBSET_DROP = 0x20080522, 24
+_PASS_MODES = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 
 
 @dataclass(frozen=True)
@@ -124,10 +129,10 @@ class Server:
         cwd: Path,
         failpoint: str | None = None,
         twin: str | None = None,
-        user: int | None = None,
+        unprivileged: bool = False,
         **environment: str,
     ) -> Running:
-        """Start `index ...` in ``cwd``; ``twin`` breaks it on purpose, ``user`` is the id that it runs under."""
+        """Start `index ...` in ``cwd``; ``twin`` breaks it on purpose, ``unprivileged`` holds it to files' modes."""
         folder = tempfile.TemporaryDirectory(prefix="index-run-")
         environment = self._environment | environment
         if failpoint is not None:
@@ -138,7 +143,7 @@ class Server:
             "environment": environment,
             "folder": folder.name,
             "twin": twin,
-            "user": user,
+            "unprivileged": unprivileged,
         }
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._address)
@@ -202,15 +207,29 @@ def _become(request: dict[str, Any]) -> None:
         os.environ.clear()
         os.environ.update(request["environment"])
         os.chdir(request["cwd"])
-        if request["user"] is not None:
-            os.setgroups([])
-            os.setgid(request["user"])
-            os.setuid(request["user"])
+        if request["unprivileged"]:
+            obey_modes()
         code = _run(request)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def obey_modes() -> None:
+    """Let this process and its children be stopped by files' modes, as users are and root is not."""
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable; then the same for numbers above 31
+    failed = libc.capget(header, sets)
+    for capability in _PASS_MODES:
+        failed = failed or libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+        for i in range(3):
+            sets[i] &= ~(1 << capability)
+    if failed or libc.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "cannot give up root's rights")
 
 
 def _run(request: dict[str, Any]) -> int:

@@ -19,7 +19,6 @@ from tests.crash.oracle import (
     tree_digest,
 )
 from tests.crash.server import Ended, Running, Server
-from tests.tiny_encoder import write_tiny_encoder
 
 FIRST, INCREMENTAL = "first", "incremental"
 REJECTED = 3

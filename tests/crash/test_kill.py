@@ -114,7 +114,10 @@ def test_an_interrupted_build_exits_130_and_keeps_what_was_written_down(
     if ended.code == 3:  # it was done before the signal came
         pytest.skip("the build was faster than the signal")
     assert (ended.code, ended.out) == (INTERRUPTED, "")
-    assert ended.err.lstrip("\n") == "error: interrupted: what was committed is there, and the next run goes on from it\n"
+    assert (
+        ended.err.lstrip("\n")
+        == "error: interrupted: what was committed is there, and the next run goes on from it\n"
+    )
     assert case.missing() <= case.missing_at_start() - BATCH
     case.assert_sound()
     case.assert_recovers()

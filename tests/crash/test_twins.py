@@ -22,7 +22,12 @@ def play(case: Case, twin: str, failpoint: str) -> None:
         ("rows_before_files", FIRST, "file.before_rename:1:kill", "referential"),
         ("rows_before_files", INCREMENTAL, "file.half_written:1:kill", "referential"),
         ("files_in_a_transaction_of_their_own", INCREMENTAL, "generation.rows_changed:1:kill", "atomic"),
-        ("old_files_removed_before_the_commit", INCREMENTAL, "generation.before_commit:1:kill", "referential"),
+        (
+            "old_files_removed_before_the_commit",
+            INCREMENTAL,
+            "generation.before_commit:1:kill",
+            "referential",
+        ),
         ("told_before_it_is_committed", FIRST, "generation.before_commit:1:kill", "durable"),
         ("told_before_it_is_committed", INCREMENTAL, "file.before_rename:2:kill", "durable"),
         ("vectors_forgotten", FIRST, "checkpoint.after_commit:1:kill", "resumable"),

@@ -101,31 +101,32 @@ def bombs_within_the_limits() -> Iterator[Specimen]:
     yield Specimen(
         "50-megapixels.bmp", lambda path: holed(path, bmp(7068, 7068), 7068 * 7068 * 3), frozenset({DECODES})
     )
-    rows = 4096
-    strips = [(273, 4, 1, 1000), (278, 4, 1, rows), (279, 4, 1, 3 * 6000 * rows)]
-    entries = [
-        (256, 4, 1, 6000),
-        (257, 4, 1, rows),
-        (258, 3, 3, 900),
-        (262, 3, 1, 2),
-        (277, 3, 1, 3),
-        *strips,
-    ]
-    head = bytearray(tiff(*entries))
-    head[900:906] = struct.pack("<HHH", 8, 8, 8)
-    turned = bytearray(tiff(*entries, (274, 3, 1, 6)))
-    turned[900:906] = head[900:906]
-    for name, start in (("25-megapixels", head), ("25-megapixels-on-its-side", turned)):
-        hole = 3 * 6000 * rows
-        yield Specimen(
-            f"{name}.tif", lambda path, s=start, h=hole: holed(path, bytes(s), h), frozenset({DECODES})
-        )
+    for name, rows, orientation, fate in (
+        ("50-megapixels.tif", 8330, 1, DECODES),
+        ("25-megapixels-on-its-side.tif", 4160, 6, DECODES),
+        ("44-megapixels-on-its-side.tif", 7330, 6, Reason.TOO_MUCH_MEMORY),
+    ):
+        head, hole = _tiff_head(6000, rows, (274, 3, 1, orientation)), 3 * 6000 * rows
+        yield Specimen(name, lambda path, parts=(head, hole): holed(path, *parts), frozenset({fate}))
+    yield of(
+        "49-megapixels-in-one-strip.tif",
+        lambda: _tiff_head(7000, 7000, (259, 3, 1, 5)),
+        Reason.TOO_MUCH_MEMORY,
+    )
     yield of("15-megapixels.webp", lambda: saved(Image.new("RGB", (4000, 3700)), "WEBP", method=0), DECODES)
     yield of("20-megapixels.webp", lambda: _stretched_webp(4500, 4500), Reason.TOO_MUCH_MEMORY)
     yield of("19-megapixels.avif", lambda: saved(Image.new("RGB", (4400, 4400)), "AVIF", speed=10), DECODES)
     yield of("3-megapixels.heic", lambda: heic(Image.new("RGB", (2000, 1500))), DECODES)
     yield of("thousand-scans.jpg", _many_scans, Reason.TOO_SLOW)
     yield of("20000-frames.gif", lambda: gif(8, 8, gif_frame(0, 0, 8, 8) * 20_000), DECODES)
+
+
+def _tiff_head(width: int, rows: int, entry: tuple[int, int, int, int]) -> bytes:
+    """Make a TIFF of one strip of RGB, up to where its pixels begin."""
+    size = (256, 4, 1, width), (257, 4, 1, rows), (258, 3, 3, 900), (262, 3, 1, 2), (277, 3, 1, 3)
+    head = bytearray(tiff(*size, entry, (273, 4, 1, 1000), (278, 4, 1, rows), (279, 4, 1, 3 * width * rows)))
+    head[900:906] = struct.pack("<HHH", 8, 8, 8)
+    return bytes(head)
 
 
 def _stretched_webp(width: int, height: int) -> bytes:

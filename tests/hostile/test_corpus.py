@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ class Worker:
         return Path("/proc") / str(self.sandbox._workers[0]._process.pid)
 
     def outcome(self, path: Path) -> Outcome:
-        (outcome,) = self.sandbox.run([Job(0, path)], window=1)
+        (outcome,) = self.sandbox.run([Job(0, path)], size=SIZE, fit=Fit.STRETCH, window=1)
         return outcome
 
     def forget_peak(self) -> None:
@@ -49,7 +50,7 @@ class Worker:
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    with Sandbox(size=SIZE, fit=Fit.STRETCH, limits=Limits(), workers=1) as sandbox:
+    with Sandbox(limits=Limits(), workers=1) as sandbox:
         worker = Worker(sandbox)
         worker.outcome(tmp_path_factory.mktemp("nothing") / "nothing.jpg")
         yield worker
@@ -93,9 +94,10 @@ def test_no_hostile_neighbour_changes_what_becomes_of_a_picture(tmp_path: Path) 
     bad = [specimen for specimen in SPECIMENS if DECODES not in specimen.expect][:60]
     paths = [specimen.make(tmp_path) for specimen in good]
     mixed = paths + [specimen.make(tmp_path) for specimen in bad]
-    with Sandbox(size=32, fit=Fit.STRETCH, limits=Limits(), workers=2) as sandbox:
-        alone = {outcome.key: outcome for outcome in sandbox.run(map(Job, range(20), paths), window=4)}
-        among = {outcome.key: outcome for outcome in sandbox.run(map(Job, range(80), mixed), window=16)}
+    with Sandbox(limits=Limits(), workers=2) as sandbox:
+        run = partial(sandbox.run, size=32, fit=Fit.STRETCH)
+        alone = {outcome.key: outcome for outcome in run(map(Job, range(20), paths), window=4)}
+        among = {outcome.key: outcome for outcome in run(map(Job, range(80), mixed), window=16)}
     assert sorted(among) == list(range(80))
     for key, outcome in alone.items():
         assert outcome.picture is not None

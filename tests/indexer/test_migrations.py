@@ -32,9 +32,14 @@ def test_migrating_from_nothing_gives_the_tables_of_the_models(tmp_path: Path) -
 
 def test_a_migration_that_is_stopped_leaves_no_half_of_a_schema(tmp_path: Path) -> None:
     database = Database(tmp_path / "catalog.db")
-    with pytest.raises(RuntimeError), database.writing() as connection:
-        connection.exec_driver_sql("CREATE TABLE half (a)")
-        raise RuntimeError("stopped")
+
+    def create_half() -> None:
+        with database.writing() as connection:
+            connection.exec_driver_sql("CREATE TABLE half (a)")
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        create_half()
     tables = sqlite3.connect(database.path).execute("SELECT count(*) FROM sqlite_master").fetchone()
     assert tables == (0,)
     assert database.revision() is None
@@ -43,7 +48,7 @@ def test_a_migration_that_is_stopped_leaves_no_half_of_a_schema(tmp_path: Path) 
 def test_the_database_is_in_wal_mode_and_syncs_every_commit(tmp_path: Path) -> None:
     database = Database(tmp_path / "catalog.db")
     database.migrate()
-    with database.reading() as connection:
+    with database.writing() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

@@ -30,11 +30,11 @@ on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="read
 
 
 def sandbox_of(workers: int = 2, limits: Limits | None = None) -> Sandbox:
-    return Sandbox(size=SIZE, fit=Fit.STRETCH, limits=limits or Limits(), workers=workers)
+    return Sandbox(limits=limits or Limits(), workers=workers)
 
 
 def outcomes_of(sandbox: Sandbox, jobs: Iterable[Job], window: int = 16) -> dict[int, Outcome]:
-    outcomes = list(sandbox.run(jobs, window))
+    outcomes = list(sandbox.run(jobs, size=SIZE, fit=Fit.STRETCH, window=window))
     by_key = {outcome.key: outcome for outcome in outcomes}
     assert len(by_key) == len(outcomes)
     return by_key
@@ -189,7 +189,7 @@ def test_a_picture_over_the_deadline_is_killed_and_the_rest_arrive(
 
 def test_a_slow_consumer_is_not_the_pictures_fault(photos: list[Path]) -> None:
     with sandbox_of(limits=Limits(decode_seconds=0.05)) as sandbox:
-        for outcome in sandbox.run(jobs_of(photos[:6]), window=4):
+        for outcome in sandbox.run(jobs_of(photos[:6]), size=SIZE, fit=Fit.STRETCH, window=4):
             time.sleep(0.25)
             assert outcome.failure is None
 
@@ -198,10 +198,9 @@ def test_running_out_of_memory_is_a_refusal(monkeypatch: pytest.MonkeyPatch, pho
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
-    task = sandbox_worker._Task(SIZE, Fit.STRETCH, Limits(), b"")
-    job = {"holds": "path", "wants": "pixels"}
+    task = sandbox_worker._Task("pixels", SIZE, Fit.STRETCH, Limits())
     monkeypatch.setattr(sandbox_worker, "read", exhausted)
-    header, pixels = sandbox_worker._outcome(job, os.fsencode(photos[0]), task)
+    header, pixels = sandbox_worker._outcome("path", os.fsencode(photos[0]), task)
     assert (header["reason"], pixels) == (Reason.TOO_MUCH_MEMORY, b"")
 
 
@@ -273,7 +272,7 @@ def test_a_worker_killed_while_idle_is_replaced() -> None:
 
 def test_a_run_that_is_given_up_leaves_nothing_for_the_next(shared: Sandbox, photos: list[Path]) -> None:
     for _ in range(3):
-        run = shared.run(jobs_of(photos * 4), window=16)
+        run = shared.run(jobs_of(photos * 4), size=SIZE, fit=Fit.STRETCH, window=16)
         next(run)
         run.close()
     outcomes = outcomes_of(shared, (Job(100 + key, path) for key, path in enumerate(photos)))
@@ -295,7 +294,7 @@ def test_no_more_jobs_are_taken_than_the_window_and_the_workers_have_room_for(
             taken += 1
             yield job
 
-    for done, _ in enumerate(shared.run(counted(), window)):
+    for done, _ in enumerate(shared.run(counted(), size=SIZE, fit=Fit.STRETCH, window=window)):
         assert taken - done <= min(window, 4)
     assert taken == 60
 
@@ -306,7 +305,7 @@ def test_an_error_in_the_jobs_reaches_the_caller(shared: Sandbox, photos: list[P
         raise LookupError("the list of jobs is broken")
 
     with pytest.raises(LookupError):
-        list(shared.run(broken(), 4))
+        list(shared.run(broken(), size=SIZE, fit=Fit.STRETCH, window=4))
     assert len(outcomes_of(shared, jobs_of(photos))) == 12
 
 
@@ -336,13 +335,13 @@ def test_a_file_that_keeps_changing_is_told_apart_from_a_bad_one(shared: Sandbox
 def test_a_file_that_changed_once_is_read_again(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [False, True]
     monkeypatch.setattr(sandbox_worker, "unchanged", lambda file, before: answers.pop(0))
-    task = sandbox_worker._Task(SIZE, Fit.STRETCH, Limits(), b"")
-    header, pixels = sandbox_worker._examined_file(os.fsencode(photos[0]), "pixels", task)
+    task = sandbox_worker._Task("pixels", SIZE, Fit.STRETCH, Limits())
+    header, pixels = sandbox_worker._examined_file(os.fsencode(photos[0]), task)
     assert len(pixels) == 3 * SIZE**2
     assert header["width"] == 60
     answers = [False, False]
     with pytest.raises(DecodeFailure, match="changed twice"):
-        sandbox_worker._examined_file(os.fsencode(photos[0]), "pixels", task)
+        sandbox_worker._examined_file(os.fsencode(photos[0]), task)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root sets the file's owner; others cannot read it anyway")
@@ -358,7 +357,7 @@ def test_a_file_of_somebody_else_is_refused_by_name(tmp_path: Path) -> None:
         f"for folder in {[str(folder) for folder in path.parents]}: os.chmod(folder, os.stat(folder).st_mode | 0o111)\n"
         "os.setuid(65534)\n"
         f"job = {{'holds': 'path', 'wants': 'hash'}}\n"
-        f"print(_outcome(job, {os.fsencode(path)!r}, _Task(8, Fit.STRETCH, Limits(), b''))[0]['reason'])\n"
+        f"print(_outcome('path', {os.fsencode(path)!r}, _Task('pixels', 8, Fit.STRETCH, Limits()))[0]['reason'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == Reason.PERMISSION_DENIED
@@ -370,7 +369,7 @@ def test_workers_that_cannot_start_are_an_error_and_not_a_thousand_rejections(
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
     with sandbox_of() as sandbox, pytest.raises(SandboxUnavailable):
-        list(sandbox.run(jobs_of(photos), 4))
+        list(sandbox.run(jobs_of(photos), size=SIZE, fit=Fit.STRETCH, window=4))
 
 
 def test_a_worker_that_cannot_import_says_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +379,7 @@ def test_a_worker_that_cannot_import_says_what(tmp_path: Path, monkeypatch: pyte
         sandbox_of() as sandbox,
         pytest.raises(SandboxUnavailable, match="ImportError: this numpy is broken"),
     ):
-        list(sandbox.run([Job(0, data=b"hello")], 4))
+        list(sandbox.run([Job(0, data=b"hello")], size=SIZE, fit=Fit.STRETCH, window=4))
 
 
 def test_modules_in_the_current_directory_are_never_imported(
@@ -395,8 +394,22 @@ def test_modules_in_the_current_directory_are_never_imported(
     monkeypatch.setattr(sys, "path", ["", str(tmp_path), *sys.path])
     monkeypatch.setenv("PYTHONPATH", "")
     with sandbox_of() as sandbox:
-        assert all(outcome.picture is not None for outcome in sandbox.run(jobs_of(photos), 4))
+        assert all(
+            outcome.picture is not None
+            for outcome in sandbox.run(jobs_of(photos), size=SIZE, fit=Fit.STRETCH, window=4)
+        )
     assert not list(tmp_path.glob("*.sprung"))
+
+
+def test_a_worker_runs_the_code_that_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "indexer").mkdir()
+    (tmp_path / "indexer/__init__.py").write_text("raise ImportError('another version')")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(
+        sys, "path", ["", str(tmp_path), *(entry for entry in sys.path if entry != str(ROOT))]
+    )
+    with sandbox_of(1) as sandbox:
+        assert reason_of(outcomes_of(sandbox, [Job(0, data=b"hello")])[0]) == Reason.NOT_AN_IMAGE
 
 
 def test_starting_does_not_wait_for_the_workers() -> None:
@@ -423,11 +436,12 @@ from indexer.sandbox import Job, Sandbox
 from indexer.settings import Limits
 from retrieval.preprocess import Fit
 
-sandbox = Sandbox(size=8, fit=Fit.STRETCH, limits=Limits(decode_seconds=1), workers=2)
-list(sandbox.run([Job(0, data=b"hello"), Job(1, data=b"hello")], 4))
+sandbox = Sandbox(limits=Limits(decode_seconds=1), workers=2)
+list(sandbox.run([Job(0, data=b"hello"), Job(1, data=b"hello")], size=8, fit=Fit.STRETCH, window=4))
 print(*(worker._process.pid for worker in sandbox._workers), flush=True)
 busy = sys.argv[1:]
-for outcome in sandbox.run((Job(key, path) for key, path in enumerate(busy * 9)), 4):
+jobs = (Job(key, path) for key, path in enumerate(busy * 9))
+for outcome in sandbox.run(jobs, size=8, fit=Fit.STRETCH, window=4):
     print("one", flush=True)
 sys.stdin.read()
 """
