@@ -44,6 +44,15 @@ def print_table(
     Console().print(table)
 
 
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print names and what they are, one a line; tab-separated into a pipe."""
+    width = max(len(name) for name, _ in facts) + 2
+    for name, value in facts:
+        click.echo(
+            f"{name:<{width}}{printable(value)}" if sys.stdout.isatty() else f"{name}\t{printable(value)}"
+        )
+
+
 @contextmanager
 def progress_bar(label: str, *, quiet: bool) -> Iterator[Any]:
     """Give a function (done, total) that draws a bar with rate and time left, on a terminal only."""

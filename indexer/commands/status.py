@@ -39,32 +39,32 @@ def command(store: Path | None, as_json: bool, quiet: bool, verbose: bool) -> No
 
 
 def _print(found: "Status") -> None:
-    from indexer.commands.output import human_size, print_table
+    from indexer.commands.output import human_size, print_facts
 
     encoder = found.encoder
     spaces = ", ".join(f"{name} ({dim})" for name, dim in encoder["spaces"].items())
     searches = [f"{name}: {_how(search['kind'], search['recall'])}" for name, search in found.search.items()]
-    rows = [
-        ["index", f"{found.store} ({human_size(found.store_bytes)})"],
-        ["generation", f"{found.generation}, committed {found.committed_at}"],
-        [
+    reasons = ", ".join(f"{count} {reason}" for reason, count in found.rejected_by_reason().most_common())
+    facts = [
+        ("index", f"{found.store} ({human_size(found.store_bytes)})"),
+        ("generation", f"{found.generation}, committed {found.committed_at}"),
+        (
             "encoder",
             f"{encoder['name']} {encoder['version']} ({encoder['fingerprint'][:12]}), spaces {spaces}",
-        ],
-        ["metric", found.metric],
-        ["search", ", ".join(searches)],
-        ["files", f"{found.files} files, {found.items} different pictures"],
-        ["labels", f"{len(found.labels)} labels on {sum(found.labels.values())} files"],
-        *[["catalogue", f"{entry['path']} ({entry['files']} files)"] for entry in found.catalogues],
-        *[["removed", path] for path in found.removed],
+        ),
+        ("metric", found.metric),
+        ("search", ", ".join(searches)),
+        ("files", f"{found.files} files, {found.items} different pictures"),
+        ("labels", f"{len(found.labels)} labels on {sum(found.labels.values())} files"),
+        *[("catalogue", f"{entry['path']} ({entry['files']} files)") for entry in found.catalogues],
+        *[("removed", path) for path in found.removed],
+        ("rejected", reasons or "none"),
     ]
     if found.unfinished:
-        rows.append(
-            ["unfinished", f"{found.unfinished} pictures encoded by a build that did not end; run it again"]
+        facts.append(
+            ("unfinished", f"{found.unfinished} pictures encoded by a build that did not end; run it again")
         )
-    reasons = ", ".join(f"{count} {reason}" for reason, count in found.rejected_by_reason().most_common())
-    rows.append(["rejected", reasons or "none"])
-    print_table(["", ""], rows)
+    print_facts(facts)
 
 
 def _how(kind: str, recall: float) -> str:
