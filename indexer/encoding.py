@@ -1,7 +1,8 @@
 """Read, decode and encode pictures, and write their vectors down batch by batch: a killed build loses one batch."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -83,15 +84,14 @@ def encode_files(
         network = encoder.load(os.cpu_count() or 1)
         write = _Writer(store, encoder, encoder_id)
         batch = _Batch()
-        outcomes = prefetch(
-            _outcomes(store, sandbox, candidates, encoded, encoder.spec.preprocess), depth=BATCH
-        )
-        for done, (candidate, outcome) in enumerate(outcomes, start=1):
-            _sort_outcome(candidate, outcome, encoded, batch, result)
-            if len(batch.pictures) >= BATCH or len(batch.rejected) >= BATCH:
-                _flush(batch, network, write, encoded, result)
-                batch = _Batch()
-            progress(done, len(candidates))
+        arriving = _outcomes(store, sandbox, candidates, encoded, encoder.spec.preprocess)
+        with closing(prefetch(arriving, depth=BATCH)) as outcomes:
+            for done, (candidate, outcome) in enumerate(outcomes, start=1):
+                _sort_outcome(candidate, outcome, encoded, batch, result)
+                if len(batch.pictures) >= BATCH or len(batch.rejected) >= BATCH:
+                    _flush(batch, network, write, encoded, result)
+                    batch = _Batch()
+                progress(done, len(candidates))
         _flush(batch, network, write, encoded, result)
     return result
 
@@ -102,7 +102,7 @@ def _outcomes(
     candidates: Sequence[Candidate],
     encoded: dict[bytes, int],
     shape: PreprocessSpec,
-) -> Iterator[tuple[Candidate, Outcome]]:
+) -> Generator[tuple[Candidate, Outcome]]:
     """Hash first what may be a content that is known, told by its size; decode the rest."""
     with store.database.reading() as connection:
         sizes = set(connection.execute(select(Item.size_bytes)).scalars())

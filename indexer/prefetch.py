@@ -2,16 +2,16 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+def prefetch(items: Generator[T, None, None], depth: int) -> Generator[T, None, None]:
     """Yield what ``items`` yields, with up to ``depth`` of them waiting; an error in it is raised here.
 
-    Closing the generator stops the thread at the next item.
+    Closing this generator stops the thread at the next item, closes ``items`` there, and waits for it.
     """
     feed = _Feed(items, depth)
     try:
@@ -34,7 +34,7 @@ class _Failure:
 class _Feed:
     """The thread, and the queue that it fills."""
 
-    def __init__(self, items: Iterable[Any], depth: int) -> None:
+    def __init__(self, items: Generator[Any, None, None], depth: int) -> None:
         self.waiting: queue.Queue[Any] = queue.Queue(depth)
         self._items = items
         self._stopped = threading.Event()
@@ -55,6 +55,8 @@ class _Feed:
                     return
         except BaseException as error:  # handed over to the consumer, whatever it is
             last = _Failure(error)
+        finally:
+            self._items.close()
         self._put(last)
 
     def _put(self, entry: object) -> None:

@@ -357,11 +357,10 @@ def _cause(code: int, limits: Limits) -> Rejection:
 def _import_path() -> str:
     """Return this process's import path without the current directory, where a catalogue may hold a PIL.py.
 
-    The directory that holds this very package stays, in its place: a worker is of the version that started it.
+    The directory that holds this very package is on it: a worker is of the version that started it.
     """
     ours, here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ""
     with suppress(FileNotFoundError):  # removed meanwhile
         here = os.getcwd()
-    entries = [entry or here for entry in sys.path]
-    trusted = [entry for entry in entries if entry == ours or (os.path.isabs(entry) and entry != here)]
+    trusted = [entry for entry in sys.path if os.path.isabs(entry) and entry != here]
     return os.pathsep.join(trusted if ours in trusted else [ours, *trusted])

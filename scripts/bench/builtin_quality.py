@@ -1,6 +1,6 @@
 """How well an encoder finds the same thing and the same picture, on public data sets laid out as folders.
 
-    python -m scripts.bench.builtin_quality --data DIR [--model model.onnx --spec spec.json] [--json]
+    python scripts/bench/builtin_quality.py --data DIR [--model model.onnx --spec spec.json] [--json]
 
 DIR holds any of ``photos/caltech101``, ``clothing/images`` with ``clothing/images.csv``, ``grocery`` and
 ``banknotes/turkish``; what is missing is left out. One row per embedding space:
@@ -24,12 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from edits import edited
 
 from indexer.decode import decode
 from indexer.settings import Limits
 from retrieval.encoder import parse_spec
 from retrieval.onnx_encoder import OnnxEncoder
-from scripts.edits import edited
 
 BUILTIN = Path(__file__).resolve().parents[2] / "indexer" / "builtin"
 UNSEEN_CLASSES = 51

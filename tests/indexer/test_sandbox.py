@@ -165,6 +165,17 @@ def test_a_picture_that_waits_behind_a_crash_is_not_blamed(
     assert [reason_of(outcomes[key]) for key in range(12)] == [None] * 6 + [Reason.DECODER_CRASHED] * 6
 
 
+def test_a_crash_loses_nothing_of_what_was_still_being_sent(
+    photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CRASH, ".jpg")
+    data = saved(photo(), "JPEG") + bytes(3 << 20)
+    jobs = [Job(key, photos[0]) if key % 2 else Job(key, data=data) for key in range(8)]
+    with sandbox_of(1) as sandbox:
+        outcomes = outcomes_of(sandbox, jobs)
+    assert [reason_of(outcomes[key]) for key in range(8)] == [None, Reason.DECODER_CRASHED] * 4
+
+
 def test_every_picture_may_crash_its_worker_and_all_have_outcomes(
     photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +196,19 @@ def test_a_picture_over_the_deadline_is_killed_and_the_rest_arrive(
     assert reason_of(outcomes.pop(4)) == Reason.TOO_SLOW
     assert len(outcomes) == 12
     assert all(outcome.picture is not None for outcome in outcomes.values())
+
+
+def test_the_deadline_counts_processor_time_and_forgives_some_waiting() -> None:
+    script = (
+        "from signal import *\n"
+        "from indexer.sandbox_worker import _deadline\n"
+        "with _deadline(5): print(*(round(getitimer(timer)[0]) for timer in (ITIMER_PROF, ITIMER_REAL)))\n"
+        "print(*(getitimer(timer)[0] for timer in (ITIMER_PROF, ITIMER_REAL)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines() == ["5 20", "0.0 0.0"]
 
 
 def test_a_slow_consumer_is_not_the_pictures_fault(photos: list[Path]) -> None:
@@ -401,10 +425,13 @@ def test_modules_in_the_current_directory_are_never_imported(
     assert not list(tmp_path.glob("*.sprung"))
 
 
-def test_a_worker_runs_the_code_that_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("directory", [ROOT, "/"])
+def test_a_worker_runs_the_code_that_started_it(
+    directory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "indexer").mkdir()
     (tmp_path / "indexer/__init__.py").write_text("raise ImportError('another version')")
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(directory)
     monkeypatch.setattr(
         sys, "path", ["", str(tmp_path), *(entry for entry in sys.path if entry != str(ROOT))]
     )
