@@ -5,6 +5,7 @@ IndexerError
 ├── IndexNotFound        10   no index here, or nothing committed in it yet
 ├── StoreLocked          11   another process is writing
 ├── StoreDamaged         12   what is stored contradicts itself; nothing was answered from it
+│   └── DiskFailed       12   the system could not read or write it
 ├── NewerFormat          13   made by a newer version of this program
 ├── NoSpace              14   the disk is full
 ├── PermissionRefused    15   the system refused to read or write
@@ -76,6 +77,10 @@ class WrongEncoder(IndexerError):
     exit_code = 16
 
 
+class DiskFailed(StoreDamaged):
+    """The system could not read or write: a failing disk, a share that is gone."""
+
+
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -89,6 +94,8 @@ def from_os_error(error: OSError, doing: str) -> IndexerError | None:
         )
     if error.errno in _REFUSED:
         return PermissionRefused(f"permission refused while {doing}{where}", "check who owns it and its mode")
+    if error.errno == errno.EIO:
+        return DiskFailed(f"{error.strerror} while {doing}{where}", "check the disk, then run the same command again")
     return None
 
 

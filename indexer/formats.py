@@ -110,7 +110,7 @@ BMP_RLE = Format("BMP", BMP.open, pixel_share=0.04)  # decoded in Python: 2 mega
 TIFF = Format("TIFF", _bounded(_Tiff))  # and what its strips take
 WEBP = Format("WEBP", _open_webp, bytes_per_pixel=16.5, holds_file=True)  # two canvases and two copies
 AVIF = Format("AVIF", _open_avif, bytes_per_pixel=12, holds_file=True)  # planes, RGB, and a copy
-HEIF = Format("HEIF", _open_heif, bytes_per_pixel=10, holds_file=True)  # planes, RGB, and a copy
+HEIF = Format("HEIF", _open_heif, bytes_per_pixel=9, holds_file=True)  # planes, RGB, and a copy
 
 _MAGIC = (
     (b"\xff\xd8\xff", JPEG),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer import durable
-from indexer.errors import NoSpace, PermissionRefused, StoreLocked, from_os_error
+from indexer.errors import DiskFailed, NoSpace, PermissionRefused, StoreLocked, from_os_error
 
 
 def test_a_file_written_once_is_named_by_its_content_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -71,4 +71,5 @@ def test_errors_of_the_system_are_named_by_what_they_mean() -> None:
         assert isinstance(from_os_error(OSError(code, "x"), "writing"), NoSpace)
     for code in (errno.EACCES, errno.EPERM, errno.EROFS):
         assert isinstance(from_os_error(OSError(code, "x"), "writing"), PermissionRefused)
-    assert from_os_error(OSError(errno.EIO, "x"), "writing") is None
+    assert isinstance(from_os_error(OSError(errno.EIO, "x"), "writing"), DiskFailed)
+    assert from_os_error(OSError(errno.ENOENT, "x"), "writing") is None
