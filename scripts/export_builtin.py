@@ -8,7 +8,7 @@ gives two outputs of 256 values: GeM-pooled feature maps of EfficientNet-Lite0, 
 projected by learned whitening (Radenović, Tolias and Chum, "Fine-tuning CNN image retrieval with no human
 annotation", PAMI 2018; Mikolajczyk and Matas, ICCV 2007): the directions in which pictures differ that should be
 near are shrunk, then the largest components are kept. ``copy`` learns from pictures and their edits, ``object``
-from those and from pictures of one class. Same pictures on the same machine give the same bytes.
+also from pictures of one class. Same pictures on the same machine give the same bytes.
 """
 
 import argparse
@@ -50,28 +50,30 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 class Head:
     """One output: the feature maps it pools, with which p, and how it is projected.
 
-    ``shrinkage`` is what is added to the spread of near pictures in every direction, in units of its mean: the
-    more, the nearer to a plain PCA. ``whitening`` divides the components kept by their deviation to that power.
+    ``near`` weighs what should be near: pictures and their ``edits``, pictures of the same of the ``classes``.
+    ``shrinkage`` is added to the spread of those in every direction, in units of its mean: the more, the nearer to
+    a plain PCA. ``whitening`` divides the components kept by their deviation to that power.
     """
 
     space: str
     maps: tuple[str, ...]
     p: float
+    near: dict[str, float]
     shrinkage: float
     whitening: float
-    by_class: bool
 
 
 HEADS = (
+    # The last feature maps tell things apart, not pictures of one thing: with them, copies get harder to find.
     Head(
         "copy",
         ("blocks.5.expand", "blocks.11.expand"),
         p=3.0,
+        near={"edits": 1.0},
         shrinkage=0.003,
         whitening=0.0,
-        by_class=False,
     ),
-    Head("object", ("head",), p=3.0, shrinkage=1.0, whitening=0.5, by_class=True),
+    Head("object", ("head",), p=3.0, near={"classes": 1.0, "edits": 0.2}, shrinkage=0.5, whitening=0.5),
 )
 
 
@@ -165,7 +167,7 @@ class Graph:
         return model
 
 
-def features(net: EfficientNetLite0, pictures: list[bytes | Path]) -> dict[str, np.ndarray]:
+def pooled_features(net: EfficientNetLite0, pictures: list[bytes | Path]) -> dict[str, np.ndarray]:
     """Pooled features before projection: {space: (n, d)}."""
     graph = Graph()
     maps = graph.trunk(net)
@@ -191,16 +193,18 @@ def pixels(pictures: list[bytes | Path]) -> np.ndarray:
 
 
 def learned_whitening(
-    all_features: np.ndarray, differences: np.ndarray, head: Head
+    features: np.ndarray, differences: dict[str, np.ndarray], head: Head
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (d, DIM) and bias (DIM,); ``differences`` are (m, d), between features that should be near.
+    """Weight (d, DIM) and bias (DIM,); ``differences`` are (m, d) per kind, between features that should be near.
 
     In float64, with the sign of every component fixed by its largest weight.
     """
-    mean = all_features.mean(axis=0, dtype=np.float64)
-    centred = all_features - mean
-    near = differences.astype(np.float64).T @ differences / len(differences)
-    near += np.eye(len(near)) * head.shrinkage * np.trace(near) / len(near)
+    mean = features.mean(axis=0, dtype=np.float64)
+    centred = features - mean
+    near = np.eye(features.shape[1]) * head.shrinkage * sum(head.near.values()) / features.shape[1]
+    for kind, weight in head.near.items():
+        rows = differences[kind].astype(np.float64)
+        near += rows.T @ rows * weight / (rows**2).sum()
     spread, directions = np.linalg.eigh(near)
     shrink = directions / np.sqrt(spread)
     variances, components = np.linalg.eigh(shrink.T @ (centred.T @ centred / len(centred)) @ shrink)
@@ -222,9 +226,9 @@ def class_differences(rows: np.ndarray, paths: list[Path]) -> np.ndarray:
 
 def fit(net: EfficientNetLite0, paths: list[Path]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Weight and bias of every head's projection."""
-    originals = features(net, list(paths))
+    originals = pooled_features(net, list(paths))
     edits = [
-        features(
+        pooled_features(
             net,
             [
                 edited(path, random.Random(f"{turn} {number}"), kinds=FITTED)
@@ -236,10 +240,11 @@ def fit(net: EfficientNetLite0, paths: list[Path]) -> dict[str, tuple[np.ndarray
     projections = {}
     for head in HEADS:
         rows = originals[head.space]
-        differences = [rows - turn[head.space] for turn in edits]
-        if head.by_class:
-            differences = [*differences, class_differences(rows, paths)]
-        projections[head.space] = learned_whitening(rows, np.concatenate(differences), head)
+        differences = {
+            "edits": np.concatenate([rows - turn[head.space] for turn in edits]),
+            "classes": class_differences(rows, paths),
+        }
+        projections[head.space] = learned_whitening(rows, differences, head)
     return projections
 
 

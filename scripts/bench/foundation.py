@@ -219,6 +219,14 @@ def measure(photos: Path, work: Path) -> dict[str, object]:
         "imports_s": seconds([sys.executable, "-c", libraries], work),
         "help_s": seconds([sys.executable, "-m", "indexer", "--help"], work),
     }
+    found = json.loads(index("dedupe", "--json", cwd=work).stdout)
+    figures["dedupe"] = {
+        "threshold": found["threshold"],
+        "groups": len(found["groups"]),
+        "pairs": found["pairs"],
+        "pairs_share": found["pairs"] / (len(paths) * (len(paths) - 1) / 2),
+        "seconds": found["seconds"],
+    }
     move_and_edit(catalogue, paths)
     figures["moved_100_edited_10"] = json.loads(index("build", catalogue, "--json", cwd=work).stdout)
     figures["check_exit_code"] = index("check", cwd=work).returncode
