@@ -1,11 +1,13 @@
 """The `index` command: a verb each, imported when it is called, and one place where errors become exit codes."""
 
 import contextlib
+import gc
 import importlib
 import os
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -62,9 +64,25 @@ def index() -> None:
     """  # noqa: D301  (\b is click's mark for a block that is not to be wrapped)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the code that the outcome has."""
-    sys.exit(run(arguments))
+# Importing makes a few hundred thousand objects that all stay: looking them through for cycles costs a cold query
+# a fifth of its time.
+_OBJECTS_BETWEEN_COLLECTIONS = 200_000
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with the code that the outcome has.
+
+    Everything that must be kept is on disk, and everything that must be closed is closed, when `run` returns:
+    taking the libraries apart, object by object, would only make the user wait.
+    """
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
+    code = run(arguments)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+    os._exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:

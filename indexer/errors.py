@@ -95,7 +95,9 @@ def from_os_error(error: OSError, doing: str) -> IndexerError | None:
     if error.errno in _REFUSED:
         return PermissionRefused(f"permission refused while {doing}{where}", "check who owns it and its mode")
     if error.errno == errno.EIO:
-        return DiskFailed(f"{error.strerror} while {doing}{where}", "check the disk, then run the same command again")
+        return DiskFailed(
+            f"{error.strerror} while {doing}{where}", "check the disk, then run the same command again"
+        )
     return None
 
 

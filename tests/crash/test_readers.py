@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.crash.oracle import Snapshot, read_snapshot
-from tests.crash.reader import K, SPACES, questions, read_until
+from tests.crash.reader import SPACES, K, questions, read_until
 from tests.crash.server import ROOT, Server
 from tests.crash.stage import noise
 
@@ -31,9 +31,7 @@ def readers(store: Path, folder: Path) -> Iterator[list[dict[str, int]]]:
         for mode, output in zip(modes, outputs, strict=True)
     ]
     with ThreadPoolExecutor(2) as pool:
-        threads = [
-            pool.submit(read_until, store, stop, stay_open=stay_open) for stay_open in (True, False)
-        ]
+        threads = [pool.submit(read_until, store, stop, stay_open=stay_open) for stay_open in (True, False)]
         try:
             yield seen
         finally:

@@ -56,5 +56,5 @@ def spare_catalogue(stage: Stage) -> Iterator[Path]:
 def test_a_build_that_touches_the_catalogue_is_caught(stage: Stage, spare_catalogue: Path) -> None:
     case = stage.case(FIRST)
     assert case.build(twin="catalogue_touched").code == 3
-    with pytest.raises(AssertionError, match="^catalogue untouched: "):
+    with pytest.raises(AssertionError, match=r"^catalogue untouched: "):
         case.assert_sound()
