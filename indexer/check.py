@@ -17,6 +17,8 @@ from indexer.store import FAISS_SUFFIX, Store
 from indexer.tables import Catalogue, Embedding, Encoder, FaissFile, File, Generation, Item
 
 _ROWS_AT_ONCE = 10_000
+# What a repair cannot mend row by row: the database has to be saved into a new one.
+MALFORMED, UNREADABLE = "database-malformed", "unreadable"
 
 
 class Severity(StrEnum):
@@ -44,7 +46,11 @@ def check(store: Store) -> list[Finding]:
     Raises:
         IndexNotFound, NewerFormat, PermissionRefused: there is nothing that this version could check.
     """
-    if store.database.revision() is None:
+    try:
+        revision = store.database.revision()
+    except StoreDamaged as error:
+        return [Finding(Severity.DAMAGE, MALFORMED, str(store.database.path), str(error))]
+    if revision is None:
         raise IndexNotFound(f"nothing was committed yet in {store.path}", "run `index build FOLDER`")
     findings: list[Finding] = []
     for part in (
@@ -68,7 +74,7 @@ def _guarded(part: Callable[[Store], Iterator[Finding]], store: Store) -> list[F
         raise
     except IndexerError as error:
         if not any(finding.severity is Severity.DAMAGE for finding in found):
-            found.append(Finding(Severity.DAMAGE, "unreadable", str(store.path), str(error)))
+            found.append(Finding(Severity.DAMAGE, UNREADABLE, str(store.path), str(error)))
     return found
 
 
@@ -78,7 +84,7 @@ def _check_pages(store: Store) -> Iterator[Finding]:
     with store.database.reading() as connection:
         problems = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(10)"))]
         if problems != ["ok"]:
-            yield Finding(Severity.DAMAGE, "database-malformed", where, "; ".join(problems))
+            yield Finding(Severity.DAMAGE, MALFORMED, where, "; ".join(problems))
             return
         orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
         if orphans:

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select
 
 from indexer.build import build
-from indexer.check import Finding, Severity, check, items_without_vectors
+from indexer.check import MALFORMED, UNREADABLE, Finding, Severity, check, items_without_vectors
 from indexer.errors import IndexNotFound, StoreDamaged
 from indexer.generations import Committed, commit_generation, current_generation
 from indexer.salvage import salvage
@@ -43,7 +43,7 @@ def repair(store: Store, settings: Settings) -> RepairReport:
     report = RepairReport(check(store))
     if not _damage(report.found):
         return report
-    if {"database-malformed", "unreadable"} & {finding.kind for finding in _damage(report.found)}:
+    if {MALFORMED, UNREADABLE} & {finding.kind for finding in _damage(report.found)}:
         with store.locked():
             report.done.append(salvage(store))
     with store.writing():

@@ -1,11 +1,14 @@
 """Save what can be read of a database that SQLite finds malformed, into a new one; the old one is kept aside."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import JSON, Table
 
 from indexer import durable
 from indexer.database import Database
@@ -33,7 +36,10 @@ def salvage(store: Store) -> str:
         fresh.migrate()
         with closing(sqlite3.connect(fresh.path)) as target:
             target.execute("PRAGMA foreign_keys=OFF")
-            saved = {table.name: _copy_rows(store.database.path, target, table.name) for table in _tables()}
+            saved = {
+                table.name: _copy_rows(store.database.path, target, table)
+                for table in Base.metadata.sorted_tables
+            }
             target.execute("PRAGMA journal_mode=DELETE")
         with suppress(sqlite3.Error), closing(sqlite3.connect(store.database.path)) as damaged:
             damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -46,23 +52,23 @@ def salvage(store: Store) -> str:
     return f"saved {rows or 'nothing'} of the malformed database, which is kept as {aside.name}"
 
 
-def _tables() -> Any:
-    return Base.metadata.sorted_tables
-
-
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}{suffix}")
 
 
-def _copy_rows(source_path: Path, target: sqlite3.Connection, table: str) -> int:
+def _copy_rows(source_path: Path, target: sqlite3.Connection, table: Table) -> int:
     """Copy every row that can be read and that the schema accepts; return how many."""
+    documents = {column.name for column in table.columns if isinstance(column.type, JSON)}
     count = 0
     with target:
-        for columns, row in _readable_rows(source_path, table):
-            names, marks = ", ".join(columns), ", ".join("?" for _ in columns)
+        for row in _readable_rows(source_path, table.name):
+            names, marks = ", ".join(row), ", ".join("?" for _ in row)
             try:
-                target.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)  # noqa: S608
-            except sqlite3.Error:  # a value that the schema refuses was not written by us
+                for name in documents & set(row):
+                    json.loads(row[name])
+                statement = f"INSERT OR IGNORE INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
+                target.execute(statement, (*row.values(),))
+            except (sqlite3.Error, TypeError, ValueError):  # not a row that was written by us
                 continue
             count += 1
     return count
@@ -73,7 +79,7 @@ def _lenient_text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _readable_rows(path: Path, table: str) -> Iterator[tuple[list[str], tuple[Any, ...]]]:
+def _readable_rows(path: Path, table: str) -> Iterator[dict[str, Any]]:
     """Read a table from its first row on, and past a damaged page from its last row back."""
     seen: set[int] = set()
     for order in ("ASC", "DESC"):
@@ -87,7 +93,7 @@ def _readable_rows(path: Path, table: str) -> Iterator[tuple[list[str], tuple[An
                     if rowid in seen:
                         break
                     seen.add(rowid)
-                    yield columns, tuple(row)
+                    yield dict(zip(columns, row, strict=True))
                 else:
                     return
         except sqlite3.Error:
