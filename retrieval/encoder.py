@@ -110,13 +110,23 @@ def parse_spec(text: str) -> EncoderSpec:
     return spec
 
 
+def _whole(value: object, name: str) -> int:
+    """Return a JSON number that must be whole; 160.5 pixels are a slip, not 160."""
+    if not isinstance(value, int):
+        raise EncoderInvalid(f"{name} must be a whole number, got {value!r}")
+    return value
+
+
 def _spec_from(document: dict[str, Any]) -> EncoderSpec:
     entry = dict(document["input"])
     input_name = str(entry.pop("name", ""))
     for field in ("mean", "std"):
         if field in entry:
             entry[field] = tuple(float(value) for value in entry[field])
+    _whole(entry["size"], "input size")
     preprocess = PreprocessSpec(**(entry | {"fit": Fit(entry.get("fit", Fit.STRETCH))}))
+    for space in document["spaces"]:
+        _whole(space["dim"], f"dimension of space {space.get('name')!r}")
     spaces = tuple(
         Space(**(space | {"metric": Metric(space.get("metric", Metric.COSINE))}))
         for space in document["spaces"]

@@ -15,8 +15,9 @@ DOORS = {
     "faiss": {"retrieval/search.py"},
     "onnxruntime": {"retrieval/onnx_encoder.py"},
     "torch": {"retrieval/backbone.py"},
-    "PIL": {"indexer/decode.py", "indexer/pixels.py", "indexer/report.py", "indexer/demo/"},
-    "pillow_heif": {"indexer/decode.py"},
+    "PIL": {f"indexer/{name}.py" for name in ("decode", "formats", "pixels", "price", "report")}
+    | {"indexer/demo/"},
+    "pillow_heif": {"indexer/formats.py"},
     "alembic": {"indexer/database.py"},
     "pyarrow": {"indexer/manifest.py"},
     "click": {"indexer/cli.py", "indexer/commands/"},

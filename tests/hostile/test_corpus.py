@@ -30,7 +30,7 @@ class Worker:
 
     @property
     def folder(self) -> Path:
-        return Path("/proc") / str(self.sandbox._workers[0]._process.pid)
+        return Path("/proc") / str(self.sandbox._workers[0].process.pid)
 
     def outcome(self, path: Path) -> Outcome:
         (outcome,) = self.sandbox.run([Job(0, path)], size=SIZE, fit=Fit.STRETCH, window=1)

@@ -245,7 +245,7 @@ def start_one(sandbox: Sandbox) -> int:
     """Wait for a sandbox's only worker, and return its process id."""
     outcomes_of(sandbox, [Job(0, data=b"hello")])
     (worker,) = sandbox._workers
-    return worker._process.pid
+    return worker.process.pid
 
 
 @on_linux
@@ -291,7 +291,7 @@ def test_a_worker_killed_while_idle_is_replaced() -> None:
         outcomes = outcomes_of(sandbox, (Job(key, data=saved(photo(), "JPEG")) for key in range(6)))
         assert len(outcomes) == 6
         assert sum(outcome.failure is None for outcome in outcomes.values()) >= 5
-        assert sandbox._workers[0]._process.pid != pid
+        assert sandbox._workers[0].process.pid != pid
 
 
 def test_a_run_that_is_given_up_leaves_nothing_for_the_next(shared: Sandbox, photos: list[Path]) -> None:
@@ -398,7 +398,7 @@ def test_workers_that_cannot_start_are_an_error_and_not_a_thousand_rejections(
 
 def test_a_worker_that_cannot_import_says_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "numpy.py").write_text("raise ImportError('this numpy is broken')")
-    monkeypatch.setattr("indexer.sandbox._import_path", lambda: f"{tmp_path}{os.pathsep}{ROOT}")
+    monkeypatch.setattr("indexer.sandbox_process._import_path", lambda: f"{tmp_path}{os.pathsep}{ROOT}")
     with (
         sandbox_of() as sandbox,
         pytest.raises(SandboxUnavailable, match="ImportError: this numpy is broken"),
@@ -451,7 +451,7 @@ def test_closing_leaves_no_process_and_no_open_file() -> None:
     before = set(os.listdir("/proc/self/fd"))
     with sandbox_of(3) as sandbox:
         outcomes_of(sandbox, [Job(0, data=b"hello")])
-        pids = [worker._process.pid for worker in sandbox._workers]
+        pids = [worker.process.pid for worker in sandbox._workers]
         assert len(pids) == 3
     assert set(os.listdir("/proc/self/fd")) == before
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
@@ -465,7 +465,7 @@ from retrieval.preprocess import Fit
 
 sandbox = Sandbox(limits=Limits(decode_seconds=1), workers=2)
 list(sandbox.run([Job(0, data=b"hello"), Job(1, data=b"hello")], size=8, fit=Fit.STRETCH, window=4))
-print(*(worker._process.pid for worker in sandbox._workers), flush=True)
+print(*(worker.process.pid for worker in sandbox._workers), flush=True)
 busy = sys.argv[1:]
 jobs = (Job(key, path) for key, path in enumerate(busy * 9))
 for outcome in sandbox.run(jobs, size=8, fit=Fit.STRETCH, window=4):

@@ -96,7 +96,7 @@ def test_a_space_is_found_by_name_and_a_missing_one_says_what_there_is() -> None
         (changed("input", to=None), "cannot be read"),
         (changed("input", to={}), "size"),
         (changed("input", "colour", to="BGR"), "colour"),
-        (changed("input", "size", to="big"), "cannot be read"),
+        (changed("input", "size", to="big"), "whole number"),
         (changed("input", "size", to=4), "4 px"),
         (changed("input", "size", to=160.5), "160.5"),
         (changed("input", "fit", to="zoom"), "zoom"),
