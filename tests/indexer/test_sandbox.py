@@ -3,64 +3,31 @@
 import hashlib
 import os
 import resource
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from indexer import sandbox_worker
 from indexer.decode import decode
-from indexer.picture import DecodeFailure, Reason
-from indexer.sandbox import Job, Outcome, Sandbox, SandboxUnavailable
+from indexer.picture import Reason
+from indexer.sandbox import Job, Sandbox
 from indexer.settings import Limits
 from retrieval.preprocess import Fit
 from tests.hostile.crafted import holed, photo, png, saved
-
-ROOT = Path(__file__).parents[2]
-SIZE = 48
-CRASH = "INDEX_TEST_CRASH_ON"
-
-on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-
-
-def sandbox_of(workers: int = 2, limits: Limits | None = None) -> Sandbox:
-    return Sandbox(limits=limits or Limits(), workers=workers)
-
-
-def outcomes_of(sandbox: Sandbox, jobs: Iterable[Job], window: int = 16) -> dict[int, Outcome]:
-    outcomes = list(sandbox.run(jobs, size=SIZE, fit=Fit.STRETCH, window=window))
-    by_key = {outcome.key: outcome for outcome in outcomes}
-    assert len(by_key) == len(outcomes)
-    return by_key
-
-
-def reason_of(outcome: Outcome) -> str | None:
-    return outcome.failure.reason if outcome.failure else None
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
-    with sandbox_of() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> list[Path]:
-    """12 small JPEGs, no two alike."""
-    paths = [tmp_path / f"{number:02d}.jpg" for number in range(12)]
-    for number, path in enumerate(paths):
-        path.write_bytes(saved(photo(60 + number, 50), "JPEG"))
-    return paths
-
-
-def jobs_of(paths: Iterable[Path]) -> Iterator[Job]:
-    return (Job(key, path) for key, path in enumerate(paths))
+from tests.indexer.sandboxes import (
+    CRASH,
+    ROOT,
+    SIZE,
+    jobs_of,
+    on_linux,
+    outcomes_of,
+    reason_of,
+    sandbox_of,
+    start_one,
+)
 
 
 def test_every_job_has_one_outcome_with_its_pixels_hash_size_and_time(
@@ -239,272 +206,3 @@ def test_a_worker_cannot_map_more_memory_than_its_limit(tmp_path: Path) -> None:
         outcomes = outcomes_of(sandbox, [Job(0, path), Job(1, data=saved(photo(), "JPEG"))])
     assert reason_of(outcomes[0]) == Reason.TOO_MUCH_MEMORY
     assert outcomes[1].failure is None
-
-
-def start_one(sandbox: Sandbox) -> int:
-    """Wait for a sandbox's only worker, and return its process id."""
-    outcomes_of(sandbox, [Job(0, data=b"hello")])
-    (worker,) = sandbox._workers
-    return worker.process.pid
-
-
-@on_linux
-def test_a_worker_gives_up_what_decoding_has_no_need_of() -> None:
-    with sandbox_of(1) as sandbox:
-        process = Path("/proc") / str(start_one(sandbox))
-        limits = (process / "limits").read_text()
-        for name, value in (("core file size", "0"), ("file size", "0"), ("open files", "32")):
-            line = next(line for line in limits.splitlines() if line.lower().startswith(f"max {name} "))
-            assert line.lower().removeprefix(f"max {name}").split()[:2] == [value, value]
-        space = next(line for line in limits.splitlines() if line.startswith("Max address space"))
-        assert 1 << 30 < int(space.split()[3]) < 2 << 30
-        open_files = {os.readlink(link) for link in (process / "fd").iterdir()}
-        assert {name.partition(":")[0] for name in open_files} == {"pipe", "/dev/null"}
-        assert os.readlink(process / "fd/1") == os.readlink(process / "fd/2") == "/dev/null"
-        assert os.readlink(process / "cwd") == "/"
-        assert len(list((process / "task").iterdir())) == 1
-
-
-@on_linux
-def test_a_worker_loads_nothing_that_decoding_has_no_need_of() -> None:
-    script = "import sys, indexer.sandbox_worker; print(*{name.split('.')[0] for name in sys.modules})"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert {"numpy", "PIL"} <= set(done.stdout.split())
-    assert not {"faiss", "onnxruntime", "sqlalchemy", "click", "rich", "pillow_heif"} & set(
-        done.stdout.split()
-    )
-
-
-def test_a_worker_ignores_the_interrupt_that_its_group_gets() -> None:
-    with sandbox_of(1) as sandbox:
-        pid = start_one(sandbox)
-        os.kill(pid, signal.SIGINT)
-        assert start_one(sandbox) == pid
-
-
-def test_a_worker_killed_while_idle_is_replaced() -> None:
-    with sandbox_of(1) as sandbox:
-        pid = start_one(sandbox)
-        os.kill(pid, signal.SIGKILL)
-        outcomes = outcomes_of(sandbox, (Job(key, data=saved(photo(), "JPEG")) for key in range(6)))
-        assert len(outcomes) == 6
-        assert sum(outcome.failure is None for outcome in outcomes.values()) >= 5
-        assert sandbox._workers[0].process.pid != pid
-
-
-def test_a_run_that_is_given_up_leaves_nothing_for_the_next(shared: Sandbox, photos: list[Path]) -> None:
-    for _ in range(3):
-        run = shared.run(jobs_of(photos * 4), size=SIZE, fit=Fit.STRETCH, window=16)
-        next(run)
-        run.close()
-    outcomes = outcomes_of(shared, (Job(100 + key, path) for key, path in enumerate(photos)))
-    assert sorted(outcomes) == list(range(100, 112))
-    for key, outcome in outcomes.items():
-        assert outcome.picture is not None
-        assert outcome.picture.width == 60 + key - 100
-
-
-@pytest.mark.parametrize("window", [1, 3, 100])
-def test_no_more_jobs_are_taken_than_the_window_and_the_workers_have_room_for(
-    window: int, shared: Sandbox, photos: list[Path]
-) -> None:
-    taken = 0
-
-    def counted() -> Iterator[Job]:
-        nonlocal taken
-        for job in jobs_of(photos * 5):
-            taken += 1
-            yield job
-
-    for done, _ in enumerate(shared.run(counted(), size=SIZE, fit=Fit.STRETCH, window=window)):
-        assert taken - done <= min(window, 4)
-    assert taken == 60
-
-
-def test_an_error_in_the_jobs_reaches_the_caller(shared: Sandbox, photos: list[Path]) -> None:
-    def broken() -> Iterator[Job]:
-        yield Job(0, photos[0])
-        raise LookupError("the list of jobs is broken")
-
-    with pytest.raises(LookupError):
-        list(shared.run(broken(), size=SIZE, fit=Fit.STRETCH, window=4))
-    assert len(outcomes_of(shared, jobs_of(photos))) == 12
-
-
-def test_a_file_that_keeps_changing_is_told_apart_from_a_bad_one(shared: Sandbox, tmp_path: Path) -> None:
-    path, stop = tmp_path / "growing.jpg", threading.Event()
-    holed(path, saved(photo(), "JPEG"), 60 << 20)
-
-    def touch() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            os.utime(path, ns=(number, number))
-            time.sleep(0.001)
-
-    thread = threading.Thread(target=touch)
-    thread.start()
-    try:
-        outcome = outcomes_of(shared, [Job(0, path)])[0]
-    finally:
-        stop.set()
-        thread.join()
-    assert reason_of(outcome) == Reason.CHANGED_WHILE_READ
-    assert outcome.sha256 is None
-    assert outcomes_of(shared, [Job(0, path)])[0].failure is None
-
-
-def test_a_file_that_changed_once_is_read_again(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = [False, True]
-    monkeypatch.setattr(sandbox_worker, "unchanged", lambda file, before: answers.pop(0))
-    task = sandbox_worker._Task("pixels", SIZE, Fit.STRETCH, Limits())
-    header, pixels = sandbox_worker._examined_file(os.fsencode(photos[0]), task)
-    assert len(pixels) == 3 * SIZE**2
-    assert header["width"] == 60
-    answers = [False, False]
-    with pytest.raises(DecodeFailure, match="changed twice"):
-        sandbox_worker._examined_file(os.fsencode(photos[0]), task)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="root sets the file's owner; others cannot read it anyway")
-def test_a_file_of_somebody_else_is_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "private.jpg"
-    path.write_bytes(saved(photo(), "JPEG"))
-    path.chmod(0)
-    code = (
-        "import os, sys\n"
-        "from indexer.sandbox_worker import _outcome, _Task\n"
-        "from indexer.settings import Limits\n"
-        "from retrieval.preprocess import Fit\n"
-        f"for folder in {[str(folder) for folder in path.parents]}: os.chmod(folder, os.stat(folder).st_mode | 0o111)\n"
-        "os.setuid(65534)\n"
-        f"job = {{'holds': 'path', 'wants': 'hash'}}\n"
-        f"print(_outcome('path', {os.fsencode(path)!r}, _Task('pixels', 8, Fit.STRETCH, Limits()))[0]['reason'])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == Reason.PERMISSION_DENIED
-
-
-@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"])
-def test_workers_that_cannot_start_are_an_error_and_not_a_thousand_rejections(
-    program: str, photos: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", program)
-    with sandbox_of() as sandbox, pytest.raises(SandboxUnavailable):
-        list(sandbox.run(jobs_of(photos), size=SIZE, fit=Fit.STRETCH, window=4))
-
-
-def test_a_worker_that_cannot_import_says_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "numpy.py").write_text("raise ImportError('this numpy is broken')")
-    monkeypatch.setattr("indexer.sandbox_process._import_path", lambda: f"{tmp_path}{os.pathsep}{ROOT}")
-    with (
-        sandbox_of() as sandbox,
-        pytest.raises(SandboxUnavailable, match="ImportError: this numpy is broken"),
-    ):
-        list(sandbox.run([Job(0, data=b"hello")], size=SIZE, fit=Fit.STRETCH, window=4))
-
-
-def test_modules_in_the_current_directory_are_never_imported(
-    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trap = (
-        "import pathlib; pathlib.Path(__file__).with_suffix('.sprung').touch(); raise SystemExit('trapped')"
-    )
-    for name in ("PIL", "numpy", "indexer", "json", "struct", "sitecustomize", "usercustomize"):
-        (tmp_path / f"{name}.py").write_text(trap)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", ["", str(tmp_path), *sys.path])
-    monkeypatch.setenv("PYTHONPATH", "")
-    with sandbox_of() as sandbox:
-        assert all(
-            outcome.picture is not None
-            for outcome in sandbox.run(jobs_of(photos), size=SIZE, fit=Fit.STRETCH, window=4)
-        )
-    assert not list(tmp_path.glob("*.sprung"))
-
-
-@pytest.mark.parametrize("directory", [ROOT, "/"])
-def test_a_worker_runs_the_code_that_started_it(
-    directory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "indexer").mkdir()
-    (tmp_path / "indexer/__init__.py").write_text("raise ImportError('another version')")
-    monkeypatch.chdir(directory)
-    monkeypatch.setattr(
-        sys, "path", ["", str(tmp_path), *(entry for entry in sys.path if entry != str(ROOT))]
-    )
-    with sandbox_of(1) as sandbox:
-        assert reason_of(outcomes_of(sandbox, [Job(0, data=b"hello")])[0]) == Reason.NOT_AN_IMAGE
-
-
-def test_starting_does_not_wait_for_the_workers() -> None:
-    with sandbox_of(4) as sandbox:
-        sandbox.start()
-        assert len(sandbox._workers) == 4
-        assert not any(worker.is_ready for worker in sandbox._workers)
-
-
-@on_linux
-def test_closing_leaves_no_process_and_no_open_file() -> None:
-    before = set(os.listdir("/proc/self/fd"))
-    with sandbox_of(3) as sandbox:
-        outcomes_of(sandbox, [Job(0, data=b"hello")])
-        pids = [worker.process.pid for worker in sandbox._workers]
-        assert len(pids) == 3
-    assert set(os.listdir("/proc/self/fd")) == before
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-
-
-ORPHANED = """
-import sys
-from indexer.sandbox import Job, Sandbox
-from indexer.settings import Limits
-from retrieval.preprocess import Fit
-
-sandbox = Sandbox(limits=Limits(decode_seconds=1), workers=2)
-list(sandbox.run([Job(0, data=b"hello"), Job(1, data=b"hello")], size=8, fit=Fit.STRETCH, window=4))
-print(*(worker.process.pid for worker in sandbox._workers), flush=True)
-busy = sys.argv[1:]
-jobs = (Job(key, path) for key, path in enumerate(busy * 9))
-for outcome in sandbox.run(jobs, size=8, fit=Fit.STRETCH, window=4):
-    print("one", flush=True)
-sys.stdin.read()
-"""
-
-
-@on_linux
-@pytest.mark.parametrize("busy", [False, True])
-def test_workers_do_not_outlive_a_parent_that_is_killed(busy: bool, tmp_path: Path) -> None:
-    path = tmp_path / "slow.png"
-    path.write_bytes(png(7000, 7000, 16, 6))
-    with subprocess.Popen(
-        [sys.executable, "-c", ORPHANED, *([path] if busy else [])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    ) as parent:
-        assert parent.stdout is not None
-        pids = parent.stdout.readline().split()
-        if busy:
-            parent.stdout.readline()
-        parent.kill()
-    assert len(pids) == 2
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-
-
-def test_nothing_that_a_library_prints_reaches_the_terminal(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    noisy = bytearray(saved(photo(), "TIFF", compression="tiff_lzw"))
-    noisy[8:200] = np.random.default_rng(3).bytes(192)
-    path = tmp_path / "noisy.tif"
-    path.write_bytes(noisy)
-    with sandbox_of(1) as sandbox:
-        assert outcomes_of(sandbox, [Job(0, path)])[0].failure is not None
-    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,201 @@
+"""What decoding refuses, and that hostile bytes get nothing else out of it."""
+
+import subprocess
+import sys
+from collections import Counter
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from PIL import ImageFile as ImageFileModule
+from PIL import PngImagePlugin
+from PIL.ImageFile import ImageFile
+
+from indexer.decode import DecodeFailure, Reason, from_array
+from indexer.settings import Limits
+from retrieval.preprocess import Fit
+from tests.hostile.crafted import (
+    chunk,
+    exif,
+    flat_jpeg,
+    heic,
+    photo,
+    png,
+    saved,
+    tiff,
+)
+from tests.indexer.decoding import decoded
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((9, 9, 4), np.uint8),
+        np.zeros((9, 9, 3), np.float32),
+        np.zeros((0, 9, 3), np.uint8),
+        np.zeros(9, np.uint8),
+        np.zeros((1, 9, 9, 3), np.uint8),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)
+def test_an_array_that_is_no_picture_is_refused(array: np.ndarray) -> None:
+    with pytest.raises(DecodeFailure, match="expected uint8 pixels of shape") as caught:
+        from_array(array, size=32, fit=Fit.STRETCH)
+    assert caught.value.reason is Reason.NOT_AN_IMAGE
+
+
+def test_limits_are_held_against_the_header_before_a_pixel_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(image: ImageFile) -> None:
+        raise AssertionError("a pixel was decoded")
+
+    monkeypatch.setattr(ImageFile, "load", never)
+    for data, reason in (
+        (png(8000, 8000), Reason.TOO_MANY_PIXELS),
+        (flat_jpeg(7000, 7000, 0xC2, layers=3), Reason.TOO_MUCH_MEMORY),
+        (tiff((324, 4, 60_000, 1000)), Reason.TOO_SLOW),
+    ):
+        with pytest.raises(DecodeFailure) as caught:
+            decoded(data)
+        assert caught.value.reason is reason
+
+
+def test_a_refusal_names_its_limit_and_the_way_out() -> None:
+    data = png(200, 100)
+    for limits, reason, words in (
+        (Limits(max_pixels=19_999), Reason.TOO_MANY_PIXELS, ("200 x 100", "0.0 megapixels", "max_pixels")),
+        (Limits(max_file_bytes=50), Reason.TOO_LARGE, ("MiB", "max_file_bytes")),
+        (Limits(decode_memory_bytes=60 << 20), Reason.TOO_MUCH_MEMORY, ("limit 15", "decode_memory_bytes")),
+    ):
+        with pytest.raises(DecodeFailure) as caught:
+            decoded(data, limits=limits)
+        assert caught.value.reason is reason
+        for word in words:
+            assert word in str(caught.value)
+    assert decoded(data, limits=Limits(max_pixels=20_000)).width == 200
+
+
+def test_a_jpeg_may_have_four_times_the_pixels_because_it_is_never_decoded_at_full_scale() -> None:
+    limits = Limits(max_pixels=100_000)
+    assert decoded(flat_jpeg(800, 500), limits=limits).width == 800
+    with pytest.raises(DecodeFailure, match=r"limit 0\.4 for JPEG"):
+        decoded(flat_jpeg(800, 501), limits=limits)
+
+
+def test_heic_without_its_reader_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = heic(photo())
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(DecodeFailure, match=r"pip install 'siamese-index\[heif\]'") as caught:
+        decoded(data)
+    assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
+
+
+def test_no_other_parser_is_ever_loaded() -> None:
+    script = (
+        "import sys\n"
+        "from indexer.decode import DecodeFailure, decode\n"
+        "from indexer.settings import Limits\n"
+        "from retrieval.preprocess import Fit\n"
+        "for data in (b'%!PS-Adobe-3.0', b'8BPS', b'\\0\\0\\1\\0' + bytes(99), b'P6 1 1 255 abc', bytes(99)):\n"
+        "    try: decode(data, size=8, fit=Fit.STRETCH, limits=Limits())\n"
+        "    except DecodeFailure: pass\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('PIL.') and name.endswith('Plugin')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    allowed = {"Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"}
+    assert {name.removeprefix("PIL.").removesuffix("ImagePlugin") for name in done.stdout.split()} <= allowed
+
+
+def test_nothing_is_warned_or_printed(
+    capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    too_many_samples = saved(photo(), "TIFF").replace(
+        b"\x15\x01\x03\0\x01\0\0\0\x03", b"\x15\x01\x03\0\x01\0\0\0\x99"
+    )
+    for data in (
+        flat_jpeg(10_000, 9500),
+        saved(photo(mode="P"), "PNG", transparency=bytes(range(256))),
+        png(9, 9, before=chunk(b"acTL", bytes(8))),
+        too_many_samples,
+    ):
+        with suppress(DecodeFailure):
+            decoded(data)
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+
+
+def test_nothing_is_logged_to_the_terminal() -> None:
+    script = (
+        "from indexer.decode import DecodeFailure, decode\n"
+        "from indexer.settings import Limits\n"
+        "from retrieval.preprocess import Fit\n"
+        "from tests.hostile.crafted import tiff\n"
+        "samples = tiff((256, 4, 1, 9), (257, 4, 1, 9), (277, 3, 1, 99))\n"
+        "try: decode(samples, size=8, fit=Fit.STRETCH, limits=Limits())\n"
+        "except DecodeFailure as failure: print(failure.reason)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == (Reason.DAMAGED, "")
+
+
+def test_bytes_after_the_picture_do_not_matter() -> None:
+    data = saved(photo(), "JPEG")
+    assert (decoded(data + b"PK\3\4" + data).pixels == decoded(data).pixels).all()
+
+
+def seeds() -> list[bytes]:
+    small = photo(24, 20)
+    return [
+        saved(small, "JPEG"),
+        saved(small, "JPEG", progressive=True, exif=exif(6)),
+        saved(small, "PNG"),
+        saved(small.convert("P"), "PNG", transparency=bytes(range(256))),
+        saved(small, "GIF"),
+        saved(small, "WEBP"),
+        saved(small, "BMP"),
+        saved(small, "TIFF"),
+        saved(small, "TIFF", compression="tiff_lzw"),
+        saved(small.convert("CMYK"), "TIFF"),
+        saved(small, "AVIF"),
+        heic(small),
+    ]
+
+
+def mutated(original: bytes, generator: np.random.Generator) -> bytes:
+    data = bytearray(original)
+    for _ in range(generator.integers(1, 8)):
+        at = int(generator.integers(len(data)))
+        kind = generator.integers(4)
+        if kind == 0:
+            data[at] ^= 1 << int(generator.integers(8))
+        elif kind == 1:
+            data[at : at + 4] = generator.bytes(4)
+        elif kind == 2:
+            data[at : at + 2] = b"\xff\xff"
+        else:
+            del data[at : at + int(generator.integers(1, 9))]
+    return bytes(data)
+
+
+def test_mutated_pictures_are_decoded_or_refused_and_nothing_else() -> None:
+    generator = np.random.default_rng(20)
+    originals = seeds()
+    limits = Limits(max_pixels=1_000_000)
+    reasons: Counter[Reason | None] = Counter()
+    for number in range(9600):
+        data = mutated(originals[number % len(originals)], generator)
+        try:
+            picture = decoded(data, limits=limits)
+        except DecodeFailure as failure:
+            reasons[failure.reason] += 1
+        else:
+            reasons[None] += 1
+            assert picture.pixels.shape == (32, 32, 3)
+            assert picture.width * picture.height <= 4 * limits.max_pixels
+    assert min(reasons[None], reasons[Reason.DAMAGED], reasons[Reason.TRUNCATED]) > 100
+
+
+def test_pillow_never_accepts_truncated_files_on_our_behalf() -> None:
+    assert ImageFileModule.LOAD_TRUNCATED_IMAGES is False
+    assert PngImagePlugin.MAX_TEXT_MEMORY <= 4 << 20
