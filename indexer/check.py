@@ -110,7 +110,7 @@ def _item_is_sound(row: Any) -> bool:
 
 
 def _file_is_sound(row: Any) -> bool:
-    facts = (row.size_bytes, row.mtime_ns, row.label, row.attributes or {})
+    facts = (row.size_bytes, row.mtime_ns, row.label, row.attributes)
     return bool(row.checksum == file_checksum(row.path, row.sha256, *facts))
 
 
@@ -178,7 +178,8 @@ def _check_generation(store: Store) -> Iterator[Finding]:
 
 def held_items(connection: Connection) -> list[int]:
     """Ids of the items that files hold, sorted."""
-    return list(connection.execute(select(File.item_id).distinct().order_by(File.item_id)).scalars())
+    held = select(Item.id).where(Item.id.in_(select(File.item_id))).order_by(Item.id)
+    return list(connection.execute(held).scalars())
 
 
 def items_without_vectors(connection: Connection, generation: Committed) -> list[int]:

@@ -7,9 +7,28 @@ A vector's checksum covers its item's SHA-256: a vector that came to hang on ano
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import ParamSpec
 
 SIZE_BYTES = 16
+# Equal to no checksum that was ever stored: it is longer.
+OF_NOTHING_WRITTEN = b"a value of another type than was written"
+
+Fields = ParamSpec("Fields")
+
+
+def _of_any_value(checksum: Callable[Fields, bytes]) -> Callable[Fields, bytes]:
+    """Let a row that holds a value of another type, as SQLite allows, be unsound and not an error of its own."""
+
+    @wraps(checksum)
+    def total(*fields: Fields.args, **named: Fields.kwargs) -> bytes:
+        try:
+            return checksum(*fields, **named)
+        except (AttributeError, TypeError, ValueError):
+            return OF_NOTHING_WRITTEN
+
+    return total
 
 
 def _checksum(*fields: bytes) -> bytes:
@@ -20,11 +39,13 @@ def _checksum(*fields: bytes) -> bytes:
     return digest.digest()
 
 
+@_of_any_value
 def item_checksum(sha256: bytes, size_bytes: int, width: int, height: int, image_format: str) -> bytes:
     """Checksum of an `items` row."""
     return _checksum(sha256, f"{size_bytes} {width} {height} {image_format}".encode())
 
 
+@_of_any_value
 def file_checksum(
     path: str, sha256: bytes, size_bytes: int, mtime_ns: int, label: str | None, attributes: Mapping[str, str]
 ) -> bytes:
@@ -33,6 +54,7 @@ def file_checksum(
     return _checksum(os.fsencode(path), sha256, facts.encode())
 
 
+@_of_any_value
 def embedding_checksum(fingerprint: str, space: str, sha256: bytes, vector: bytes) -> bytes:
     """Checksum of an `embeddings` row, over its encoder's fingerprint and its item's SHA-256 instead of ids."""
     return _checksum(fingerprint.encode(), space.encode(), sha256, vector)

@@ -88,6 +88,8 @@ def current_generation(connection: Connection) -> Committed | None:
     row = connection.execute(statement).mappings().first()
     if row is None:
         return None
+    if not isinstance(row["format_version"], int):
+        raise StoreDamaged(f"generation {row['id']} has no format version", REPAIR_HINT)
     if row["format_version"] > FORMAT_VERSION:
         raise NewerFormat(
             f"generation {row['id']} has format {row['format_version']}; this version knows {FORMAT_VERSION}",
