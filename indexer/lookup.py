@@ -113,6 +113,7 @@ class Gallery:
             )
         with self.store.database.reading() as connection:
             self._follow(connection)
+            self._open_current(connection, space)
             allowed = _allowed_items(connection, where) if where else None
             proposals = self.open_index(space).search(vectors, k, allowed)
             ids = sorted({int(id_) for candidates in proposals for id_ in candidates.ids})
@@ -121,6 +122,20 @@ class Gallery:
             self._rank(query, sha256, candidates, items, k, space, metric, threshold, where or {})
             for query, sha256, candidates in zip(vectors, sha256s, proposals, strict=True)
         ]
+
+    def _open_current(self, connection: Connection, space: Space) -> None:
+        """Open this snapshot's search structure; one that builds have overtaken and removed is no damage."""
+        try:
+            self.open_index(space)
+        except StoreDamaged:
+            with self.store.database.reading() as later:
+                overtaken = require_generation(later, self.store).id != self.generation.id
+            if not overtaken:
+                raise
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("BEGIN")
+            self._follow(connection)
+            self.open_index(space)
 
     def _follow(self, connection: Connection) -> None:
         """Move on to the generation that this snapshot sees."""
