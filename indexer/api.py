@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from indexer.build import BuildReport, build
 from indexer.check import Finding, check
+from indexer.decoding.sandbox import Sandbox
 from indexer.dedupe import DEFAULT_THRESHOLD, DedupeReport, dedupe
 from indexer.encoding import Progress, no_progress
 from indexer.export import export
@@ -16,7 +17,6 @@ from indexer.location import DATABASE_FILE, STORE_NAME
 from indexer.lookup import Gallery, Match
 from indexer.query import query
 from indexer.repair import RepairReport, repair
-from indexer.sandbox import Sandbox
 from indexer.settings import load_settings
 from indexer.status import Status, status
 from indexer.store import Store, open_store

@@ -1,6 +1,7 @@
 """Where encoders come from: the built-in one, a folder that training wrote, or any .onnx file with a spec."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,15 @@ def read_encoder(source: str) -> EncoderFiles:
             raise UsageRefused(f"{spec_path}: {error}") from error
     graph_sha256 = hashlib.sha256(graph).hexdigest()
     return EncoderFiles(source, graph, graph_sha256, spec, fingerprint(graph_sha256, spec))
+
+
+def load_builtin() -> "Encoder":
+    """Read and start the built-in encoder on all cores.
+
+    Raises:
+        UsageRefused: it is not there, or broken.
+    """
+    return read_encoder(BUILTIN).load(os.cpu_count() or 1)
 
 
 def _paths(source: str) -> tuple[Path, Path]:

@@ -10,12 +10,12 @@ import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
 from indexer.checksums import embedding_checksum, item_checksum
+from indexer.decoding.picture import Picture
+from indexer.decoding.sandbox import Job, Outcome, Sandbox, Wants
 from indexer.durable import failpoint
 from indexer.encoders import EncoderFiles
-from indexer.picture import Picture
 from indexer.plan import Candidate, Rejected
 from indexer.prefetch import prefetch
-from indexer.sandbox import Job, Outcome, Sandbox, Wants
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import Embedding, Item, Rejection

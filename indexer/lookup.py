@@ -7,7 +7,7 @@ again in float64. A proposal that FAISS scored otherwise is damage, not an answe
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -23,6 +23,9 @@ from retrieval.encoder import Encoder, Space
 from retrieval.ranking import rank
 from retrieval.search import Candidates, NeighbourIndex
 from retrieval.similarity import Float32, Int64, Metric, distance_from_score, scores
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 # FAISS computes in float32, and a cosine near 1 as an L2 distance loses half its digits.
 FAISS_TOLERANCE = 1e-3
@@ -47,10 +50,14 @@ class Match:
 
 
 class Gallery:
-    """The current generation, open for queries. Answers are always those of one generation."""
+    """The current generation, open for queries. Answers are always those of one generation.
 
-    def __init__(self, store: Store) -> None:
+    ``builtin`` may be the built-in encoder, being loaded since before the index was opened.
+    """
+
+    def __init__(self, store: Store, builtin: "Future[Encoder] | None" = None) -> None:
         self.store = store
+        self._builtin = builtin
         self._indexes: dict[str, NeighbourIndex] = {}
         self._network: tuple[str, Encoder] | None = None
         with store.database.reading() as connection:
@@ -82,9 +89,17 @@ class Gallery:
 
     def network(self) -> Encoder:
         """Return the encoder, loaded once."""
-        if self._network is None or self._network[0] != self.generation.fingerprint:
-            self._network = self.generation.fingerprint, self.encoder_files().load(os.cpu_count() or 1)
+        wanted = self.generation.fingerprint
+        if self._network is None or self._network[0] != wanted:
+            self._network = wanted, self._preloaded() or self.encoder_files().load(os.cpu_count() or 1)
         return self._network[1]
+
+    def _preloaded(self) -> Encoder | None:
+        """The built-in encoder, if the generation was made with it and it could be loaded."""
+        ahead = self._builtin if self.generation.encoder_source == BUILTIN else None
+        if ahead is None or ahead.exception() or ahead.result().fingerprint != self.generation.fingerprint:
+            return None  # reading it again says what is wrong with it
+        return ahead.result()
 
     def find(
         self,

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from indexer.decoding.picture import Picture
+from indexer.decoding.sandbox import Job, Sandbox
 from indexer.lookup import Gallery, Match
-from indexer.picture import Picture
-from indexer.sandbox import Job, Sandbox
 from retrieval.encoder import Space
 from retrieval.preprocess import PreprocessSpec
 from retrieval.similarity import Metric
@@ -123,7 +123,7 @@ def _name(image: str | os.PathLike[str] | bytes) -> str:
 
 def _from_memory(key: int, image: Any, shape: PreprocessSpec) -> _Ready:
     """Take an array or a PIL image, which its owner has decoded already."""
-    from indexer.decode import from_array, from_image
+    from indexer.decoding.decode import from_array, from_image
 
     convert = from_array if isinstance(image, np.ndarray) else from_image
     return _Ready(f"image {key}", convert(image, size=shape.size, fit=shape.fit), None)

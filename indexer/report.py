@@ -6,11 +6,11 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from indexer.decoding.picture import Picture
+from indexer.decoding.sandbox import Job, Sandbox
 from indexer.dedupe import DedupeReport
 from indexer.durable import replace_file
-from indexer.picture import Picture
 from indexer.query import QueryAnswer
-from indexer.sandbox import Job, Sandbox
 from retrieval.preprocess import Fit
 
 THUMBNAIL_PIXELS = 224

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from indexer.decoding.limits import Limits
 from indexer.errors import UsageRefused, os_errors
 from retrieval.search import EXACT_LIMIT
 from retrieval.similarity import Metric
 
-MIB = 1024 * 1024
 SETTINGS_FILE = "index.toml"
 
 TEMPLATE = """\
@@ -25,16 +25,6 @@ TEMPLATE = """\
 # max_file_bytes = 268435456
 # decode_seconds = 15.0
 """
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one picture may cost. Beyond a limit it is rejected, by name, and nothing else suffers."""
-
-    max_file_bytes: int = 256 * MIB
-    max_pixels: int = 50_000_000
-    decode_seconds: float = 15.0
-    decode_memory_bytes: int = 1024 * MIB
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ import torch
 from bench.edits import FITTED, edited
 from onnx import TensorProto, helper, numpy_helper
 
-from indexer.decode import decode
-from indexer.settings import Limits
+from indexer.decoding.decode import decode
+from indexer.decoding.limits import Limits
 from retrieval.backbone import GEM_EPSILON, MEAN, STD, ConvNorm, EfficientNetLite0, GeM
 from retrieval.encoder import parse_spec
 from retrieval.onnx_encoder import OnnxEncoder

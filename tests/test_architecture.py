@@ -15,9 +15,8 @@ DOORS = {
     "faiss": {"retrieval/search.py"},
     "onnxruntime": {"retrieval/onnx_encoder.py"},
     "torch": {"retrieval/backbone.py"},
-    "PIL": {f"indexer/{name}.py" for name in ("decode", "formats", "pixels", "price", "report")}
-    | {"indexer/demo/"},
-    "pillow_heif": {"indexer/formats.py"},
+    "PIL": {"indexer/decoding/", "indexer/demo/", "indexer/report.py"},
+    "pillow_heif": {"indexer/decoding/formats.py"},
     "alembic": {"indexer/database.py"},
     "pyarrow": {"indexer/manifest.py"},
     "click": {"indexer/cli.py", "indexer/commands/"},

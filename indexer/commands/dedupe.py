@@ -38,8 +38,8 @@ def command(
     path = locate_store(store)
     report = dedupe(open_store(path), DEFAULT_THRESHOLD if threshold is None else threshold, space)
     if html is not None:
+        from indexer.decoding.sandbox import Sandbox
         from indexer.report import write_dedupe_page
-        from indexer.sandbox import Sandbox
 
         settings = load_settings(path, {})
         with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:

@@ -48,22 +48,30 @@ def command(
     \b
     Example: index query photo.jpg -k 5 --where label=cat --html result.html
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from indexer.commands.output import note, print_json
+    from indexer.decoding.sandbox import Sandbox
+    from indexer.encoders import load_builtin
     from indexer.errors import DONE, REJECTED
     from indexer.location import locate_store
-    from indexer.sandbox import Sandbox
     from indexer.settings import load_settings
 
     path = locate_store(store)
     settings = load_settings(path, {})
-    with Sandbox(limits=settings.limits, workers=min(len(images), settings.jobs)) as sandbox:
-        sandbox.start()  # its workers boot while the database's library is imported
+    with (
+        Sandbox(limits=settings.limits, workers=min(len(images), settings.jobs)) as sandbox,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        # Both take their time while the database's library is imported, which takes the longest.
+        sandbox.start()
+        builtin = pool.submit(load_builtin)
         from indexer.lookup import Gallery
         from indexer.query import query
         from indexer.store import open_store
         from retrieval.similarity import Metric
 
-        gallery = Gallery(open_store(path))
+        gallery = Gallery(open_store(path), builtin)
         by = Metric(metric) if metric else None
         answers = query(
             gallery, images, sandbox, k=k, threshold=threshold, space=space, metric=by, where=where

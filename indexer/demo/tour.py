@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.build import BuildReport, build
+from indexer.decoding.sandbox import Sandbox
 from indexer.dedupe import DEFAULT_THRESHOLD, DedupeReport, dedupe
 from indexer.demo.catalogue import DemoCatalogue, FolderNotEmpty, make_catalogue
 from indexer.encoding import Progress
@@ -13,7 +14,6 @@ from indexer.location import STORE_NAME
 from indexer.lookup import Gallery
 from indexer.query import QueryAnswer, query
 from indexer.report import write_demo_page
-from indexer.sandbox import Sandbox
 from indexer.settings import load_settings
 from indexer.store import Store, open_store
 

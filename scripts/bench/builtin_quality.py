@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 from edits import edited
 
-from indexer.decode import decode
-from indexer.settings import Limits
+from indexer.decoding.decode import decode
+from indexer.decoding.limits import Limits
 from retrieval.encoder import parse_spec
 from retrieval.onnx_encoder import OnnxEncoder
 

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.decoding.limits import Limits
+from indexer.decoding.sandbox import Job, Sandbox
 from indexer.encoders import BUILTIN, read_encoder
-from indexer.sandbox import Job, Sandbox
 from indexer.scan import scan_folder
-from indexer.settings import Limits
 
 QUERIES, K = 200, 10
 
@@ -136,7 +136,7 @@ def reduced_scale_gain() -> dict[str, float]:
 
     from PIL import Image
 
-    from indexer.decode import decode
+    from indexer.decoding.decode import decode
     from retrieval.preprocess import Fit
 
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageCms
 
-from indexer.picture import Reason
+from indexer.decoding.picture import Reason
 from tests.hostile.crafted import (
     bmp,
     chunk,

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from indexer.picture import Reason
+from indexer.decoding.picture import Reason
 from tests.hostile.bombs import bombs_within_the_limits, metadata, size_lies
 from tests.hostile.crafted import bmp, chunk, flat_jpeg, gif, gif_frame, heic, holed, photo, png, saved
 from tests.hostile.specimen import BROKEN, DECODES, Specimen, of

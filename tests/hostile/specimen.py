@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.picture import Reason
+from indexer.decoding.picture import Reason
 
 DECODES = "decodes"
 BROKEN = (Reason.TRUNCATED, Reason.DAMAGED)

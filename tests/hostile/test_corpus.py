@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sandbox import Job, Outcome, Sandbox
-from indexer.settings import Limits
+from indexer.decoding.limits import Limits
+from indexer.decoding.sandbox import Job, Outcome, Sandbox
 from retrieval.preprocess import Fit
 from tests.hostile.corpus import specimens
 from tests.hostile.specimen import DECODES, Specimen

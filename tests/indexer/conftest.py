@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sandbox import Sandbox
+from indexer.decoding.sandbox import Sandbox
 from tests.hostile.crafted import photo, saved
 from tests.indexer.sandboxes import sandbox_of
 

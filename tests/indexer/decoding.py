@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from indexer.decode import Picture, decode
-from indexer.settings import Limits
+from indexer.decoding.decode import Picture, decode
+from indexer.decoding.limits import Limits
 from retrieval.preprocess import Fit
 from tests.hostile.crafted import (
     saved,

@@ -269,8 +269,8 @@ def test_vectors_in_the_database_are_the_encoders_own(index: Command, catalogue:
     exported = np.load("v.npz")
     row = exported["path"].tolist().index("catalogue/cup/00.jpg")
     encoder = read_encoder(os.environ["INDEX_ENCODER"]).load(1)
-    from indexer.decode import decode
-    from indexer.settings import Limits
+    from indexer.decoding.decode import decode
+    from indexer.decoding.limits import Limits
 
     spec = encoder.spec.preprocess
     data = (catalogue / "cup/00.jpg").read_bytes()

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from indexer import decode as decode_module
-from indexer import pixels as pixels_module
-from indexer.decode import decode, from_array, from_image
-from indexer.settings import Limits
+from indexer.decoding import decode as decode_module
+from indexer.decoding import pixels as pixels_module
+from indexer.decoding.decode import decode, from_array, from_image
+from indexer.decoding.limits import Limits
 from retrieval.preprocess import Fit
 from tests.hostile.crafted import (
     exif,

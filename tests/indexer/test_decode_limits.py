@@ -11,8 +11,8 @@ from PIL import ImageFile as ImageFileModule
 from PIL import PngImagePlugin
 from PIL.ImageFile import ImageFile
 
-from indexer.decode import DecodeFailure, Reason, from_array
-from indexer.settings import Limits
+from indexer.decoding.decode import DecodeFailure, Reason, from_array
+from indexer.decoding.limits import Limits
 from retrieval.preprocess import Fit
 from tests.hostile.crafted import (
     chunk,
@@ -94,8 +94,8 @@ def test_heic_without_its_reader_names_the_extra(monkeypatch: pytest.MonkeyPatch
 def test_no_other_parser_is_ever_loaded() -> None:
     script = (
         "import sys\n"
-        "from indexer.decode import DecodeFailure, decode\n"
-        "from indexer.settings import Limits\n"
+        "from indexer.decoding.decode import DecodeFailure, decode\n"
+        "from indexer.decoding.limits import Limits\n"
         "from retrieval.preprocess import Fit\n"
         "for data in (b'%!PS-Adobe-3.0', b'8BPS', b'\\0\\0\\1\\0' + bytes(99), b'P6 1 1 255 abc', bytes(99)):\n"
         "    try: decode(data, size=8, fit=Fit.STRETCH, limits=Limits())\n"
@@ -127,8 +127,8 @@ def test_nothing_is_warned_or_printed(
 
 def test_nothing_is_logged_to_the_terminal() -> None:
     script = (
-        "from indexer.decode import DecodeFailure, decode\n"
-        "from indexer.settings import Limits\n"
+        "from indexer.decoding.decode import DecodeFailure, decode\n"
+        "from indexer.decoding.limits import Limits\n"
         "from retrieval.preprocess import Fit\n"
         "from tests.hostile.crafted import tiff\n"
         "samples = tiff((256, 4, 1, 9), (257, 4, 1, 9), (277, 3, 1, 99))\n"

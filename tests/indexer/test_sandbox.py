@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer import sandbox_worker
-from indexer.decode import decode
-from indexer.picture import Reason
-from indexer.sandbox import Job, Sandbox
-from indexer.settings import Limits
+from indexer.decoding import sandbox_worker
+from indexer.decoding.decode import decode
+from indexer.decoding.limits import Limits
+from indexer.decoding.picture import Reason
+from indexer.decoding.sandbox import Job, Sandbox
 from retrieval.preprocess import Fit
 from tests.hostile.crafted import holed, photo, png, saved
 from tests.indexer.sandboxes import (
@@ -168,7 +168,7 @@ def test_a_picture_over_the_deadline_is_killed_and_the_rest_arrive(
 def test_the_deadline_counts_processor_time_and_forgives_some_waiting() -> None:
     script = (
         "from signal import *\n"
-        "from indexer.sandbox_worker import _deadline\n"
+        "from indexer.decoding.sandbox_worker import _deadline\n"
         "with _deadline(5): print(*(round(getitimer(timer)[0]) for timer in (ITIMER_PROF, ITIMER_REAL)))\n"
         "print(*(getitimer(timer)[0] for timer in (ITIMER_PROF, ITIMER_REAL)))\n"
     )

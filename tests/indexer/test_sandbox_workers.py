@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import sandbox_worker
-from indexer.picture import DecodeFailure, Reason
-from indexer.sandbox import Job, Sandbox, SandboxUnavailable
-from indexer.settings import Limits
+from indexer.decoding import sandbox_worker
+from indexer.decoding.limits import Limits
+from indexer.decoding.picture import DecodeFailure, Reason
+from indexer.decoding.sandbox import Job, Sandbox, SandboxUnavailable
 from retrieval.preprocess import Fit
 from tests.hostile.crafted import holed, photo, png, saved
 from tests.indexer.sandboxes import (
@@ -49,7 +49,9 @@ def test_a_worker_gives_up_what_decoding_has_no_need_of() -> None:
 
 @on_linux
 def test_a_worker_loads_nothing_that_decoding_has_no_need_of() -> None:
-    script = "import sys, indexer.sandbox_worker; print(*{name.split('.')[0] for name in sys.modules})"
+    script = (
+        "import sys, indexer.decoding.sandbox_worker; print(*{name.split('.')[0] for name in sys.modules})"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
@@ -157,8 +159,8 @@ def test_a_file_of_somebody_else_is_refused_by_name(tmp_path: Path) -> None:
     path.chmod(0)
     code = (
         "import os, sys\n"
-        "from indexer.sandbox_worker import _outcome, _Task\n"
-        "from indexer.settings import Limits\n"
+        "from indexer.decoding.sandbox_worker import _outcome, _Task\n"
+        "from indexer.decoding.limits import Limits\n"
         "from retrieval.preprocess import Fit\n"
         f"for folder in {[str(folder) for folder in path.parents]}: os.chmod(folder, os.stat(folder).st_mode | 0o111)\n"
         "os.setuid(65534)\n"
@@ -180,7 +182,9 @@ def test_workers_that_cannot_start_are_an_error_and_not_a_thousand_rejections(
 
 def test_a_worker_that_cannot_import_says_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "numpy.py").write_text("raise ImportError('this numpy is broken')")
-    monkeypatch.setattr("indexer.sandbox_process._import_path", lambda: f"{tmp_path}{os.pathsep}{ROOT}")
+    monkeypatch.setattr(
+        "indexer.decoding.sandbox_process._import_path", lambda: f"{tmp_path}{os.pathsep}{ROOT}"
+    )
     with (
         sandbox_of() as sandbox,
         pytest.raises(SandboxUnavailable, match="ImportError: this numpy is broken"),
@@ -241,8 +245,8 @@ def test_closing_leaves_no_process_and_no_open_file() -> None:
 
 ORPHANED = """
 import sys
-from indexer.sandbox import Job, Sandbox
-from indexer.settings import Limits
+from indexer.decoding.sandbox import Job, Sandbox
+from indexer.decoding.limits import Limits
 from retrieval.preprocess import Fit
 
 sandbox = Sandbox(limits=Limits(decode_seconds=1), workers=2)

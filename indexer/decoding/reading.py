@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import TYPE_CHECKING, BinaryIO
 
-from indexer.picture import DecodeFailure, Reason
-from indexer.source import require_file_size
+from indexer.decoding.picture import DecodeFailure, Reason
+from indexer.decoding.source import require_file_size
 
 if TYPE_CHECKING:
-    from indexer.settings import Limits
+    from indexer.decoding.limits import Limits
 
 # Larger files are read twice, for their hash and for their pixels, and not held in memory.
 _HELD_BYTES = 32 << 20

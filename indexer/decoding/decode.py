@@ -15,16 +15,16 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from indexer.formats import BMP, BMP_RLE, GIF, HEAD_BYTES, JPEG, TIFF, WEBP, Format, recognise
-from indexer.headers import tiff_pieces, webp_canvas
-from indexer.picture import DecodeFailure, Picture, Reason
-from indexer.pixels import to_square
-from indexer.price import require_memory, require_pieces, require_pixels
-from indexer.source import Source, require_file_size
+from indexer.decoding.formats import BMP, BMP_RLE, GIF, HEAD_BYTES, JPEG, TIFF, WEBP, Format, recognise
+from indexer.decoding.headers import tiff_pieces, webp_canvas
+from indexer.decoding.picture import DecodeFailure, Picture, Reason
+from indexer.decoding.pixels import to_square
+from indexer.decoding.price import require_memory, require_pieces, require_pixels
+from indexer.decoding.source import Source, require_file_size
 from retrieval.preprocess import Fit
 
 if TYPE_CHECKING:
-    from indexer.settings import Limits
+    from indexer.decoding.limits import Limits
 
 __all__ = ["DecodeFailure", "Picture", "Reason", "decode", "from_array", "from_image"]
 

@@ -1,6 +1,6 @@
 """A decode worker: jobs in on stdin, outcomes out on stdout, one at a time, until stdin ends.
 
-Started by `indexer.sandbox` and of no use by hand. It may be killed at any moment: it holds nothing but the one
+Started by `indexer.decoding.sandbox` and of no use by hand. It may be killed at any moment: it holds nothing but the one
 picture that it is at. The environment's INDEX_TEST_CRASH_ON, a part of a path, makes it crash there; tests set it.
 """
 
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from indexer.decode import decode
-from indexer.frames import LENGTHS, frame
-from indexer.picture import DecodeFailure, Reason
-from indexer.reading import Content, opened, read, unchanged
-from indexer.settings import Limits
+from indexer.decoding.decode import decode
+from indexer.decoding.frames import LENGTHS, frame
+from indexer.decoding.limits import Limits
+from indexer.decoding.picture import DecodeFailure, Reason
+from indexer.decoding.reading import Content, opened, read, unchanged
 from retrieval.preprocess import Fit
 
 _LIBRARY_BYTES = 64 << 20  # what is imported on demand: HEIC, colour profiles

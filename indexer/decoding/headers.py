@@ -3,7 +3,7 @@
 import re
 import struct
 
-from indexer.source import Source
+from indexer.decoding.source import Source
 
 _READ_BYTES = 1 << 16
 # In entropy-coded data 0xFF is followed by 0x00, a restart marker or another 0xFF; all else is a marker.

@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from indexer.decoding.frames import frame
+from indexer.decoding.limits import Limits
+from indexer.decoding.picture import DecodeFailure, Picture, Reason
+from indexer.decoding.sandbox_process import Bytes, WorkerProcess
+from indexer.decoding.source import require_file_size
 from indexer.errors import IndexerError
-from indexer.frames import frame
-from indexer.picture import DecodeFailure, Picture, Reason
-from indexer.sandbox_process import Bytes, WorkerProcess
-from indexer.settings import Limits
-from indexer.source import require_file_size
 from retrieval.preprocess import Fit
 
 Wants = Literal["hash", "pixels"]

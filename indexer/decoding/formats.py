@@ -19,8 +19,8 @@ from PIL import (
 )
 from PIL.ImageFile import ImageFile
 
-from indexer.picture import DecodeFailure, Reason
-from indexer.source import Source
+from indexer.decoding.picture import DecodeFailure, Reason
+from indexer.decoding.source import Source
 
 HEAD_BYTES = 256
 

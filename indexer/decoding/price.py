@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING, cast
 
-from indexer.formats import JPEG, TIFF, Format
-from indexer.headers import jpeg_scans
-from indexer.picture import DecodeFailure, Reason
-from indexer.pixels import OVERSAMPLING
-from indexer.source import Source
+from indexer.decoding.formats import JPEG, TIFF, Format
+from indexer.decoding.headers import jpeg_scans
+from indexer.decoding.picture import DecodeFailure, Reason
+from indexer.decoding.pixels import OVERSAMPLING
+from indexer.decoding.source import Source
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.TiffImagePlugin import TiffImageFile
 
-    from indexer.settings import Limits
+    from indexer.decoding.limits import Limits
 
 _MIB = 1 << 20
 _MEGA = 1_000_000

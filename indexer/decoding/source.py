@@ -9,10 +9,10 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
-from indexer.picture import DecodeFailure, Reason
+from indexer.decoding.picture import DecodeFailure, Reason
 
 if TYPE_CHECKING:
-    from indexer.settings import Limits
+    from indexer.decoding.limits import Limits
 
 _MIB = 1 << 20
 HEADER_BYTES = 16 << 20  # the depth map in a phone's XMP takes 5 MiB

@@ -7,15 +7,16 @@ import sys
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.frames import LENGTHS
+from indexer.decoding.frames import LENGTHS
 
 if TYPE_CHECKING:
-    from indexer.sandbox import Job
+    from indexer.decoding.sandbox import Job
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -92,7 +93,7 @@ def _start(limits: str, pipe_bytes: int) -> subprocess.Popen[bytes]:
         "MALLOC_TRIM_THRESHOLD_": str(8 << 20),
     }
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "indexer.sandbox_worker", limits],
+        [sys.executable, "-P", "-m", "indexer.decoding.sandbox_worker", limits],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -135,7 +136,7 @@ def _import_path() -> str:
 
     The directory that holds this very package is on it: a worker is of the version that started it.
     """
-    ours, here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ""
+    ours, here = str(Path(__file__).resolve().parents[2]), ""
     with suppress(FileNotFoundError):  # removed meanwhile
         here = os.getcwd()
     trusted = [entry for entry in sys.path if os.path.isabs(entry) and entry != here]

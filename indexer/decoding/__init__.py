@@ -1,0 +1,1 @@
+"""Pictures from bytes: formats, limits, and processes that may die without harm."""
