@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from indexer.build import BuildReport, build
 from indexer.check import Finding, check
+from indexer.classify import DEFAULT_HEAD, ClassifyReport, classify
 from indexer.decoding.sandbox import Sandbox
 from indexer.dedupe import DEFAULT_THRESHOLD, DedupeReport, dedupe
 from indexer.encoding import Progress, no_progress
@@ -91,15 +92,12 @@ class Index:
         Raises:
             ValueError: the picture cannot be decoded; the message says why.
         """
-        if self._gallery is None:
-            self._gallery = Gallery(open_store(self.path))
-        if self._sandbox is None:
-            self._sandbox = Sandbox(limits=self.settings.limits, workers=1)
+        gallery, sandbox = self._opened()
         by = Metric(metric) if metric else None
         answer = query(
-            self._gallery,
+            gallery,
             [image],
-            self._sandbox,
+            sandbox,
             k=k,
             threshold=threshold,
             space=space,
@@ -109,6 +107,25 @@ class Index:
         if answer.reason is not None:
             raise ValueError(f"{answer.query}: {answer.reason}: {answer.message}")
         return answer.results
+
+    def classify(
+        self, *images: "AnyImage", n: int = 5, head: str = DEFAULT_HEAD, space: str | None = None
+    ) -> ClassifyReport:
+        """Name the n most probable labels of each picture; one that cannot be decoded has its ``reason``.
+
+        ``head`` is ``knn``, ``prototype``, ``svm`` or ``logistic``. Give several pictures at once: the labels are
+        read at every call, so that a new one counts.
+        """
+        gallery, sandbox = self._opened()
+        return classify(gallery, images, sandbox, n=n, head=head, space=space)
+
+    def _opened(self) -> tuple[Gallery, Sandbox]:
+        """Return the current generation and the decode worker, each opened once."""
+        if self._gallery is None:
+            self._gallery = Gallery(open_store(self.path))
+        if self._sandbox is None:
+            self._sandbox = Sandbox(limits=self.settings.limits, workers=1)
+        return self._gallery, self._sandbox
 
     def dedupe(self, threshold: float = DEFAULT_THRESHOLD, *, space: str | None = None) -> DedupeReport:
         """Group the copies in the index around the file to keep; nothing is touched."""

@@ -13,6 +13,7 @@ from indexer.manifest import Facts, is_manifest, read_manifest
 from indexer.scan import FoundFile, OddEntry, Scan, folder_label, scan_folder
 from indexer.store import Store
 from indexer.tables import Catalogue, Exclusion, File
+from retrieval.preprocess import View
 
 FOLDER, MANIFEST = "folder", "manifest"
 
@@ -72,8 +73,10 @@ def _kind(path: Path) -> str:
     raise UsageRefused(f"{path} does not exist")
 
 
-def list_catalogues(connection: Connection, store: Store, ids: Sequence[int]) -> list[Listing]:
+def list_catalogues(connection: Connection, store: Store, ids: Sequence[int], view: View) -> list[Listing]:
     """Look at what lies in the given catalogues now. A file that two of them hold belongs to the first.
+
+    Folders are searched for what an encoder of that ``view`` takes; manifests name their files themselves.
 
     Raises:
         UsageRefused: a catalogue that is gone, or empty although the index holds files of it.
@@ -84,7 +87,8 @@ def list_catalogues(connection: Connection, store: Store, ids: Sequence[int]) ->
     listings: list[Listing] = []
     seen: set[str] = set()
     for row in connection.execute(select(Catalogue.__table__).where(Catalogue.id.in_(ids))).mappings():
-        listing = _list(row["id"], store.absolute_path(row["path"]), row["kind"], row["exclude"], excluded)
+        root = store.absolute_path(row["path"])
+        listing = _list(row["id"], root, row["kind"], row["exclude"], excluded, view)
         listing.scan.files = [found for found in listing.scan.files if found.path not in seen]
         listing.scan.odd = [odd for odd in listing.scan.odd if odd.path not in seen]
         seen.update(found.path for found in listing.scan.files)
@@ -92,20 +96,22 @@ def list_catalogues(connection: Connection, store: Store, ids: Sequence[int]) ->
         held = connection.execute(select(func.count()).where(File.catalogue_id == row["id"])).scalar_one()
         if held and not listing.scan.files and not listing.scan.unseen_folders:
             raise UsageRefused(
-                f"{listing.root} is empty, but the index holds {held} files of it: is its disk mounted?",
+                f"{listing.root} holds nothing for this encoder, but the index holds {held} files of it: is its disk mounted?",
                 f"to forget them, run `index remove {listing.root}`",
             )
         listings.append(listing)
     return listings
 
 
-def _list(id_: int, root: str, kind: str, exclude: Sequence[str], excluded: frozenset[str]) -> Listing:
+def _list(
+    id_: int, root: str, kind: str, exclude: Sequence[str], excluded: frozenset[str], view: View
+) -> Listing:
     path = Path(root)
     if kind == MANIFEST and path.is_file():
         facts = {target: fact for target, fact in read_manifest(path).items() if target not in excluded}
         return Listing(id_, root, kind, _stat_all(facts), facts)
     if kind == FOLDER and path.is_dir():
-        return Listing(id_, root, kind, scan_folder(root, exclude, excluded))
+        return Listing(id_, root, kind, scan_folder(root, exclude, excluded, view))
     raise UsageRefused(f"the catalogue {root} is gone", f"bring it back, or run `index remove {root}`")
 
 

@@ -234,13 +234,14 @@ def _check_catalogues(store: Store) -> Iterator[Finding]:
         generation = current_generation(connection)
         if generation is None:
             return
+        view = generation.spec.preprocess.view
         known = known_files(connection, store)
         rejections = old_rejections(connection)
         encoded = encoded_items(connection, generation.encoder_id, len(generation.spec.spaces))
         for catalogue in connection.execute(select(Catalogue.id, Catalogue.path)).all():
             root = store.shown_path(catalogue.path)
             try:
-                listings = list_catalogues(connection, store, [catalogue.id])
+                listings = list_catalogues(connection, store, [catalogue.id], view)
             except UsageRefused as error:
                 yield Finding(Severity.STALE, "catalogue-gone", root, str(error))
                 continue

@@ -18,13 +18,16 @@ from indexer.errors import BUG, INTERRUPTED, IndexerError, from_os_error
 VERBS = {
     "build": "Index the pictures of folders or manifests; cheap to run again.",
     "check": "Compare database, FAISS files, encoder and catalogue; --repair mends.",
+    "classify": "Say which of the index's labels a picture belongs to, or that it is unknown.",
     "dedupe": "Group the copies in the index around the file to keep.",
     "demo": "Draw a small catalogue, build, query and dedupe it, and show the result.",
+    "evaluate": "Judge encoders on labelled pictures: retrieval, verification, few-shot, beside baselines.",
     "export": "Write paths, labels and vectors to .npz, .parquet or .csv.",
     "label": "Give a picture a label that survives moves and rebuilds.",
     "query": "Find the pictures in the index that are nearest to these.",
     "remove": "Take files or folders out of the index; they stay on disk.",
     "status": "Say what the index holds, and what it rejected and why.",
+    "train": "Train an encoder on your own labelled pictures.",
 }
 
 

@@ -106,7 +106,7 @@ def _outcomes(
     """Hash first what may be a content that is known, told by its size; decode the rest."""
     with store.database.reading() as connection:
         sizes = set(connection.execute(select(Item.size_bytes)).scalars())
-    run = partial(sandbox.run, size=shape.size, fit=shape.fit, window=BATCH)
+    run = partial(sandbox.run, size=shape.size, fit=shape.fit, view=shape.view, window=BATCH)
     unknown = []
     perhaps = [key for key, candidate in enumerate(candidates) if candidate.found.size_bytes in sizes]
     for outcome in run(_jobs(candidates, perhaps, "hash")):

@@ -127,7 +127,7 @@ class Gallery:
                 "use --metric l2",
             )
         with self.store.database.reading() as connection:
-            self._follow(connection)
+            self.follow(connection)
             self._open_current(connection, space)
             allowed = _allowed_items(connection, where) if where else None
             proposals = self.open_index(space).search(vectors, k, allowed)
@@ -149,11 +149,15 @@ class Gallery:
                 raise
             connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("BEGIN")
-            self._follow(connection)
+            self.follow(connection)
             self.open_index(space)
 
-    def _follow(self, connection: Connection) -> None:
-        """Move on to the generation that this snapshot sees."""
+    def follow(self, connection: Connection) -> None:
+        """Move on to the generation that this snapshot sees.
+
+        Raises:
+            WrongEncoder: it was made with another encoder.
+        """
         current = require_generation(connection, self.store)
         if current.id != self.generation.id:
             if current.fingerprint != self.generation.fingerprint:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from indexer.decoding.sandbox import Job, Sandbox
 from indexer.lookup import Gallery, Match
 from retrieval.encoder import Space
 from retrieval.preprocess import PreprocessSpec
-from retrieval.similarity import Metric
+from retrieval.similarity import Float32, Metric
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class QueryAnswer:
 
 
 @dataclass(frozen=True)
-class _Ready:
-    """A query picture ready for the encoder, or why it is not."""
+class QueryImage:
+    """A query picture ready for the encoder, or why it is not; ``sha256`` is that of a file's or bytes' content."""
 
     name: str
     picture: Picture | None
@@ -67,16 +67,10 @@ def query(
         WrongEncoder, StoreDamaged: the index cannot be trusted to answer.
     """
     chosen, by = gallery.generation.space(space), metric or gallery.generation.metric
-    with ThreadPoolExecutor(1) as pool:
-        network = pool.submit(gallery.network)  # loads while pictures are decoded and the vectors are read
-        ready = _read(images, gallery, sandbox, chosen)
-        encoder = network.result()
-    usable = [entry for entry in ready if entry.picture is not None]
+    ready, vectors = embed(gallery, images, sandbox, chosen, lambda: gallery.open_index(chosen))
     matches: list[list[Match]] = []
-    if usable:
-        pixels = np.stack([entry.picture.pixels for entry in usable if entry.picture is not None])
-        vectors = encoder.encode(pixels)[chosen.name]
-        contents = [entry.sha256 for entry in usable]
+    if len(vectors):
+        contents = [entry.sha256 for entry in ready if entry.picture is not None]
         matches = gallery.find(
             vectors, contents, k, space=chosen, metric=by, threshold=threshold, where=where
         )
@@ -94,10 +88,35 @@ def query(
     ]
 
 
-def _read(images: Sequence[Any], gallery: Gallery, sandbox: Sandbox, space: Space) -> list[_Ready]:
-    """Decode all images, those that come from outside in the sandbox; open the search structure meanwhile."""
-    shape = gallery.generation.spec.preprocess
-    ready: dict[int, _Ready] = {}
+def embed(
+    gallery: Gallery,
+    images: Sequence[Any],
+    sandbox: Sandbox,
+    space: Space,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> tuple[list[QueryImage], Float32]:
+    """Decode images, in the order given, and encode those that can be: (usable, dim) vectors of ``space``.
+
+    Files and bytes are decoded in the sandbox; ``meanwhile`` is called while that starts and the encoder loads.
+
+    Raises:
+        WrongEncoder: the encoder is not the one that the index was made with.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        network = pool.submit(gallery.network)  # loads while pictures are decoded and the vectors are read
+        ready = _read(images, gallery.generation.spec.preprocess, sandbox, meanwhile)
+        encoder = network.result()
+    pixels = [entry.picture.pixels for entry in ready if entry.picture is not None]
+    if not pixels:
+        return ready, np.empty((0, space.dim), np.float32)
+    return ready, encoder.encode(np.stack(pixels))[space.name]
+
+
+def _read(
+    images: Sequence[Any], shape: PreprocessSpec, sandbox: Sandbox, meanwhile: Callable[[], object]
+) -> list[QueryImage]:
+    """Decode all images, those that come from outside in the sandbox."""
+    ready: dict[int, QueryImage] = {}
     jobs: list[Job] = []
     for key, image in enumerate(images):
         if isinstance(image, str | os.PathLike):
@@ -108,12 +127,12 @@ def _read(images: Sequence[Any], gallery: Gallery, sandbox: Sandbox, space: Spac
             ready[key] = _from_memory(key, image, shape)
     if jobs:
         sandbox.start()
-        gallery.open_index(space)
-    for outcome in sandbox.run(jobs, size=shape.size, fit=shape.fit, window=len(jobs)):
+        meanwhile()
+    for outcome in sandbox.run(jobs, size=shape.size, fit=shape.fit, view=shape.view, window=len(jobs)):
         failure = outcome.failure
         reason, message = (str(failure.reason), failure.message) if failure else (None, None)
         name = _name(images[outcome.key])
-        ready[outcome.key] = _Ready(name, outcome.picture, outcome.sha256, reason, message)
+        ready[outcome.key] = QueryImage(name, outcome.picture, outcome.sha256, reason, message)
     return [ready[key] for key in range(len(images))]
 
 
@@ -121,9 +140,9 @@ def _name(image: str | os.PathLike[str] | bytes) -> str:
     return f"bytes:{hashlib.sha256(image).hexdigest()[:12]}" if isinstance(image, bytes) else os.fspath(image)
 
 
-def _from_memory(key: int, image: Any, shape: PreprocessSpec) -> _Ready:
+def _from_memory(key: int, image: Any, shape: PreprocessSpec) -> QueryImage:
     """Take an array or a PIL image, which its owner has decoded already."""
     from indexer.decoding.decode import from_array, from_image
 
     convert = from_array if isinstance(image, np.ndarray) else from_image
-    return _Ready(f"image {key}", convert(image, size=shape.size, fit=shape.fit), None)
+    return QueryImage(f"image {key}", convert(image, size=shape.size, fit=shape.fit, view=shape.view), None)

@@ -6,12 +6,12 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from indexer.decoding.picture import Picture
+from indexer.decoding.picture import Picture, Reason
 from indexer.decoding.sandbox import Job, Sandbox
 from indexer.dedupe import DedupeReport
 from indexer.durable import replace_file
 from indexer.query import QueryAnswer
-from retrieval.preprocess import Fit
+from retrieval.preprocess import Fit, View
 
 THUMBNAIL_PIXELS = 224
 _JPEG_QUALITY = 82
@@ -29,6 +29,9 @@ img, .missing { width: 100%; aspect-ratio: 1; object-fit: contain; border-radius
                 display: grid; place-items: center; color: var(--soft) }
 figcaption { font-size: .8rem; margin-top: .35rem }
 .score { font-variant-numeric: tabular-nums; font-weight: 600 } .soft { color: var(--soft) }
+img.plot { width: auto; max-width: 100%; aspect-ratio: auto; margin-top: 1rem; background: #fff }
+table { border-collapse: collapse; margin-top: 1rem; font-variant-numeric: tabular-nums }
+th, td { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line) }
 .first img { outline: 3px solid var(--mark); outline-offset: -3px } .mark { color: var(--mark); font-weight: 600 }
 """
 
@@ -55,6 +58,21 @@ def write_demo_page(
     sections = [*_query_sections(answers, pictures), *_dedupe_sections(report, pictures)]
     about = f"{len(answers)} queries and their nearest neighbours, then {len(report.groups)} groups of copies"
     _write(target, "What the index found", about, sections)
+
+
+def write_evaluation_page(
+    target: Path, about: str, columns: Sequence[str], rows: Sequence[Sequence[str]], plots: dict[str, bytes]
+) -> None:
+    """Write a table of figures, and the plots (PNG) below it."""
+    head = "".join(f"<th>{_text(column)}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    sections = [f"<section><table><tr>{head}</tr>{body}</table></section>"]
+    for name, png in plots.items():
+        data = base64.b64encode(png).decode()
+        sections.append(
+            f'<section><img class=plot src="data:image/png;base64,{data}" alt="{_text(name)}"></section>'
+        )
+    _write(target, "Evaluation", about, sections)
 
 
 def _query_paths(answers: Sequence[QueryAnswer]) -> list[str]:
@@ -96,10 +114,14 @@ def _dedupe_sections(report: DedupeReport, pictures: dict[str, str]) -> list[str
 
 
 def _thumbnails(paths: Iterable[str], sandbox: Sandbox) -> dict[str, str]:
-    """Make data URLs, re-encoded without metadata, of the pictures that can be read."""
+    """Make data URLs, re-encoded without metadata, of the pictures that can be read, and of sounds' spectra."""
     wanted = sorted(set(paths))
     jobs = [Job(key, path=Path(path)) for key, path in enumerate(wanted)]
-    outcomes = sandbox.run(jobs, size=THUMBNAIL_PIXELS, fit=Fit.PAD, window=len(jobs))
+    outcomes = list(sandbox.run(jobs, size=THUMBNAIL_PIXELS, fit=Fit.PAD, window=len(jobs)))
+    perhaps = [jobs[o.key] for o in outcomes if o.failure and o.failure.reason is Reason.NOT_AN_IMAGE]
+    outcomes += sandbox.run(
+        perhaps, size=THUMBNAIL_PIXELS, fit=Fit.PAD, view=View.SPECTRUM, window=len(perhaps)
+    )
     return {wanted[o.key]: _data_url(o.picture) for o in outcomes if o.picture is not None}
 
 

@@ -6,8 +6,11 @@ Links are never followed: inside the catalogue their target is met anyway, and o
 import fnmatch
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from indexer.decoding.sound_formats import SOUND_SUFFIXES, is_sound
+from retrieval.preprocess import View
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
@@ -23,6 +26,19 @@ MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF", b"BM", b"II*\x00", b
 BOX_MAGIC = b"ftyp"  # at byte 4 of HEIC and AVIF
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What is looked for: its name, its suffixes in lower case, and how to tell one from its first 12 bytes."""
+
+    noun: str
+    suffixes: frozenset[str]
+    begins_like: Callable[[bytes], bool]
+
+    def is_named_so(self, name: str) -> bool:
+        """Tell by a name's suffix."""
+        return os.path.splitext(name)[1].lower() in self.suffixes
+
+
 @dataclass(frozen=True, slots=True)
 class FoundFile:
     """A candidate: its path as text (`os.fsdecode`), and what `stat` says of it."""
@@ -34,7 +50,7 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class OddEntry:
-    """Something named like a picture, or a folder, that cannot be read as one."""
+    """Something named like a picture or a sound, or a folder, that cannot be read as one."""
 
     path: str
     size_bytes: int
@@ -52,12 +68,18 @@ class Scan:
     unseen_folders: list[str] = field(default_factory=list)
 
 
-def scan_folder(root: str, exclude: Sequence[str] = (), excluded_paths: frozenset[str] = frozenset()) -> Scan:
-    """Walk ``root`` in a fixed order.
+def scan_folder(
+    root: str,
+    exclude: Sequence[str] = (),
+    excluded_paths: frozenset[str] = frozenset(),
+    view: View = View.COLOUR,
+) -> Scan:
+    """Walk ``root`` in a fixed order, looking for sounds where the ``view`` is theirs and for pictures otherwise.
 
     ``exclude`` are globs, matched against a name and against the path below ``root``; ``excluded_paths`` are whole
     paths. Hidden files and folders, trash and thumbnails folders are skipped.
     """
+    kind = SOUNDS if view is View.SPECTRUM else PICTURES
     scan = Scan()
     pending = [root]
     while pending:
@@ -74,10 +96,10 @@ def scan_folder(root: str, exclude: Sequence[str] = (), excluded_paths: frozense
         for entry in entries:
             if _is_skipped(entry, root, exclude, excluded_paths):
                 continue
-            if entry.is_dir(follow_symlinks=False) and not _is_image_name(entry.name):
+            if entry.is_dir(follow_symlinks=False) and not kind.is_named_so(entry.name):
                 folders.append(entry.path)
             else:
-                _add(scan, entry, root)
+                _add(scan, entry, root, kind)
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
         pending.extend(reversed(folders))
@@ -95,14 +117,10 @@ def _is_skipped(
     return any(fnmatch.fnmatch(entry.name, glob) or fnmatch.fnmatch(below, glob) for glob in exclude)
 
 
-def _is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
-def _add(scan: Scan, entry: os.DirEntry[str], root: str) -> None:
+def _add(scan: Scan, entry: os.DirEntry[str], root: str, kind: Kind) -> None:
     """Sort one entry that is not a plain folder into candidates and odd ones."""
-    named_like_image = _is_image_name(entry.name)
-    if not named_like_image and os.path.splitext(entry.name)[1]:
+    named_so = kind.is_named_so(entry.name)
+    if not named_so and os.path.splitext(entry.name)[1]:
         return
     try:
         status = entry.stat(follow_symlinks=False)
@@ -110,19 +128,19 @@ def _add(scan: Scan, entry: os.DirEntry[str], root: str) -> None:
         return  # gone since the folder was listed: as if it had never been there
     found = FoundFile(entry.path, status.st_size, status.st_mtime_ns)
     if stat.S_ISREG(status.st_mode):
-        if named_like_image or _looks_like_image(entry.path):
+        if named_so or kind.begins_like(_head(entry.path)):
             scan.files.append(found)
-    elif named_like_image:
-        reason, message = _oddity(entry, root)
+    elif named_so:
+        reason, message = _oddity(entry, root, kind)
         if reason:
             scan.odd.append(OddEntry(found.path, found.size_bytes, found.mtime_ns, reason, message))
 
 
-def _oddity(entry: os.DirEntry[str], root: str) -> tuple[str, str]:
+def _oddity(entry: os.DirEntry[str], root: str, kind: Kind) -> tuple[str, str]:
     """Name what is wrong with an entry that is not a regular file; ("", "") for a link to what is found anyway."""
     if not entry.is_symlink():
-        kind = "a folder" if entry.is_dir() else "a pipe, socket or device"
-        return "not-a-file", f"named like a picture, but {kind}"
+        what = "a folder" if entry.is_dir() else "a pipe, socket or device"
+        return "not-a-file", f"named like a {kind.noun}, but {what}"
     target = os.path.realpath(entry.path)
     if os.path.commonpath([target, os.path.realpath(root)]) != os.path.realpath(root):
         return (
@@ -132,19 +150,26 @@ def _oddity(entry: os.DirEntry[str], root: str) -> tuple[str, str]:
     return ("", "") if os.path.exists(target) else ("link-broken", "a link to nothing")
 
 
-def _looks_like_image(path: str) -> bool:
-    """Tell a picture without a suffix by its first bytes."""
+def _head(path: str) -> bytes:
+    """Return a file's first 12 bytes, by which one without a suffix is told; none if it cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
-        return False
+        return b""
     try:
-        head = os.read(descriptor, 12)
+        return os.read(descriptor, 12)
     except OSError:
-        return False
+        return b""
     finally:
         os.close(descriptor)
-    return head.startswith(MAGIC) or head[4:8] == BOX_MAGIC
+
+
+def _is_picture(head: bytes) -> bool:
+    return (head.startswith(MAGIC) or head[4:8] == BOX_MAGIC) and not is_sound(head)  # WAV is RIFF as WebP is
+
+
+PICTURES = Kind("picture", IMAGE_SUFFIXES, _is_picture)
+SOUNDS = Kind("sound", SOUND_SUFFIXES, is_sound)
 
 
 def folder_label(path: str, root: str) -> str | None:

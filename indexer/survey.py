@@ -66,12 +66,13 @@ def survey(
         encoder_id = _register_encoder(connection, store, encoder)
         ids = register_catalogues(connection, store, catalogues, exclude)
     with store.database.reading() as connection:
-        listings = list_catalogues(connection, store, ids)
+        listings = list_catalogues(connection, store, ids, encoder.spec.preprocess.view)
         facts = {path: fact for listing in listings for path, fact in listing.facts.items()}
         if labels is not None:
             facts |= read_manifest(labels, [listing.root for listing in listings])
         encoded = encoded_items(connection, encoder_id, len(encoder.spec.spaces))
-        rejections = old_rejections(connection)
+        other_encoder = previous is not None and previous.fingerprint != encoder.fingerprint
+        rejections = {} if other_encoder else old_rejections(connection)  # each takes what it takes
         return Survey(
             encoder=encoder,
             encoder_id=encoder_id,

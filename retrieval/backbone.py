@@ -54,6 +54,13 @@ class ConvNorm(nn.Module):
         weight = self.conv.weight.double() * scale[:, None, None, None]
         return weight.float(), (self.norm.bias.double() - self.norm.running_mean.double() * scale).float()
 
+    def fold(self) -> None:
+        """Become that one convolution, whose bias can be learned and whose statistics can not move any more."""
+        weight, bias = self.folded()
+        self.conv.weight = nn.Parameter(weight)
+        self.conv.bias = nn.Parameter(bias)
+        self.norm = nn.Identity()
+
 
 class InvertedResidual(nn.Module):
     """1x1 expansion, depthwise convolution, linear 1x1 projection (MobileNetV2, Sandler et al., CVPR 2018)."""
@@ -113,6 +120,19 @@ class EfficientNetLite0(nn.Module):
         """
         self.load_state_dict(
             {renamed(name): tensor for name, tensor in weights.items() if not name.startswith(DROPPED_PREFIX)}
+        )
+
+    def load_folded(self, weights: Mapping[str, Tensor]) -> None:
+        """Fold every layer, then load ``{layer}.weight`` and ``{layer}.bias`` as an exported graph names them.
+
+        Raises:
+            RuntimeError: a tensor is missing, left over or of another shape.
+        """
+        for layer in self.modules():
+            if isinstance(layer, ConvNorm):
+                layer.fold()
+        self.load_state_dict(
+            {re.sub(r"\.(weight|bias)$", r".conv.\1", name): tensor for name, tensor in weights.items()}
         )
 
 

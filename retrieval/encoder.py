@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import EncoderInvalid
-from retrieval.preprocess import PIXELS_VERSION, Fit, PreprocessSpec
+from retrieval.preprocess import PIXELS_VERSION, Fit, PreprocessSpec, View
 from retrieval.similarity import Float32, Metric
 
 SPEC_FORMAT = 1
@@ -124,7 +124,9 @@ def _spec_from(document: dict[str, Any]) -> EncoderSpec:
         if field in entry:
             entry[field] = tuple(float(value) for value in entry[field])
     _whole(entry["size"], "input size")
-    preprocess = PreprocessSpec(**(entry | {"fit": Fit(entry.get("fit", Fit.STRETCH))}))
+    entry["fit"] = Fit(entry.get("fit", Fit.STRETCH))
+    entry["view"] = View(entry.get("view", View.COLOUR))
+    preprocess = PreprocessSpec(**entry)
     for space in document["spaces"]:
         _whole(space["dim"], f"dimension of space {space.get('name')!r}")
     spaces = tuple(

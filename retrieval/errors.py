@@ -3,8 +3,11 @@
 RetrievalError
 ├── EncoderInvalid        a graph or its spec cannot be used
 ├── VectorsInvalid        vectors of the wrong shape, type or value (NaN, infinite)
+├── LabelsInvalid         not one label a vector, or too few classes or pairs for what is asked
+├── LibraryMissing        an optional library is not installed
 ├── IndexInvalid          bytes that are not a sound FAISS index of the expected kind
-└── MetricUnavailable     this space cannot be compared by that metric
+├── MetricUnavailable     this space cannot be compared by that metric
+└── TrainingRefused       data or settings that no encoder can be trained from
 """
 
 
@@ -20,9 +23,21 @@ class VectorsInvalid(RetrievalError):
     """Vectors have the wrong shape or type, or hold a value that is not finite."""
 
 
+class LabelsInvalid(RetrievalError):
+    """There is not one label a vector, or there are too few classes, members or pairs for what is asked."""
+
+
+class LibraryMissing(RetrievalError):
+    """An optional library that this function needs is not installed; the message names it."""
+
+
 class IndexInvalid(RetrievalError):
     """The bytes are not a sound FAISS index of the expected dimension, metric and size."""
 
 
 class MetricUnavailable(RetrievalError):
     """The space's vectors cannot be compared by the metric that was asked for."""
+
+
+class TrainingRefused(RetrievalError):
+    """Data or settings that no encoder can be trained from; the message says what to change."""

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from retrieval.errors import EncoderInvalid
 
-# Names the rule by which a decoder turns a picture into (size, size, 3) pixels (reduced-scale JPEG decoding,
-# filter, orientation, flattening). It enters every encoder's fingerprint: change it when that rule changes.
+# Names the rules by which a decoder turns a file into (size, size, 3) pixels (reduced-scale JPEG decoding, filter,
+# orientation, flattening; what counts as ink; how a spectrum is drawn). It enters every encoder's fingerprint: change
+# it when one of them changes.
 PIXELS_VERSION = 1
 
 
@@ -20,6 +21,15 @@ class Fit(StrEnum):
     STRETCH = "stretch"  # both sides scaled to the square; nothing is lost, proportions change
     CROP = "crop"  # shorter side scaled, the centre kept
     PAD = "pad"  # longer side scaled, the rest white
+
+
+class View(StrEnum):
+    """What of a file an encoder looks at."""
+
+    COLOUR = "colour"  # a picture as it is
+    GREY = "grey"  # its luminance, in all three channels
+    INK = "ink"  # signatures and drawings: the ink alone, black on white, cut out at its bounding box
+    SPECTRUM = "spectrum"  # a sound, as the picture of its log-mel spectrogram; ``fit`` has no say
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class PreprocessSpec:
     dtype: str = "float32"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (255.0, 255.0, 255.0)
+    view: View = View.COLOUR
 
     def __post_init__(self) -> None:
         """Refuse a spec that no graph could mean."""

@@ -14,11 +14,14 @@ SOURCES = sorted(path for package in ("retrieval", "indexer") for path in (ROOT 
 DOORS = {
     "faiss": {"retrieval/search.py"},
     "onnxruntime": {"retrieval/onnx_encoder.py"},
-    "torch": {"retrieval/backbone.py"},
+    "torch": {"retrieval/backbone.py", "retrieval/training/", "indexer/training_log.py"},
     "PIL": {"indexer/decoding/", "indexer/demo/", "indexer/report.py"},
     "pillow_heif": {"indexer/decoding/formats.py"},
+    "soundfile": {"indexer/decoding/audio.py"},
     "alembic": {"indexer/database.py"},
+    "matplotlib": {"indexer/plots.py", "indexer/training_curves.py"},
     "pyarrow": {"indexer/manifest.py"},
+    "sklearn": {"retrieval/classification/linear.py"},
     "click": {"indexer/cli.py", "indexer/commands/"},
     "rich": {"indexer/commands/"},
     "sqlite3": {"indexer/database.py", "indexer/salvage.py"},
@@ -83,7 +86,7 @@ def test_the_command_line_imports_no_heavy_library_before_it_needs_it(arguments:
     script = (
         "import sys\nfrom indexer.cli import run\n"
         f"run({arguments!r})\n"
-        "heavy = {'torch', 'faiss', 'onnxruntime', 'sqlalchemy', 'numpy', 'PIL', 'rich', 'alembic'}\n"
+        "heavy = {'torch', 'faiss', 'onnxruntime', 'sqlalchemy', 'numpy', 'PIL', 'rich', 'alembic', 'sklearn'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(

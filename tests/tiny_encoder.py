@@ -11,7 +11,7 @@ SIZE, DIM = 32, 24
 
 
 def write_tiny_encoder(
-    folder: Path, seed: int = 0, metric: str = "cosine", *, fails_on_black: bool = False
+    folder: Path, seed: int = 0, metric: str = "cosine", *, fails_on_black: bool = False, view: str = "colour"
 ) -> Path:
     """Write model.onnx and spec.json into ``folder``: uint8 NHWC in, spaces `copy` and `object` out.
 
@@ -47,7 +47,7 @@ def write_tiny_encoder(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, folder / "model.onnx")
     spaces = [{"name": name, "dim": DIM, "metric": metric, "output": name} for name in ("copy", "object")]
-    taken = {"size": SIZE, "fit": "stretch", "layout": "NHWC", "dtype": "uint8"}
+    taken = {"size": SIZE, "fit": "stretch", "layout": "NHWC", "dtype": "uint8", "view": view}
     spec = {"format": 1, "name": "tiny", "version": str(seed), "input": taken, "spaces": spaces}
     (folder / "spec.json").write_text(json.dumps(spec | {"default_space": "object"}))
     return folder

@@ -23,9 +23,13 @@ def note(message: str, *, quiet: bool) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[str] = frozenset()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: frozenset[str] = frozenset(),
+    bold: frozenset[tuple[int, int]] = frozenset(),
 ) -> None:
-    """Print a table: ruled and coloured on a terminal, tab-separated into a pipe."""
+    """Print a table: ruled, with the cells (row, column) in ``bold``, on a terminal; tab-separated into a pipe."""
     cells = [[printable(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [list(columns), *cells]:
@@ -39,8 +43,8 @@ def print_table(
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
+    for i, row in enumerate(cells):
+        table.add_row(*(Text(cell, style="bold" if (i, j) in bold else "") for j, cell in enumerate(row)))
     Console().print(table)
 
 

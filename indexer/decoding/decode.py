@@ -1,4 +1,4 @@
-"""The only door to Pillow for catalogue pictures: bytes that anyone may have made in, square RGB pixels out.
+"""Bytes that anyone may have made in, square RGB pixels out: the only door to Pillow for a catalogue's pictures.
 
 What a header promises is held against the limits before a pixel is decoded: a picture that passes costs a worker at
 most 300 MiB and two seconds. What a parser does with hostile bytes beyond that is the sandbox's concern.
@@ -15,13 +15,15 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
+from indexer.decoding.audio import read_sound
 from indexer.decoding.formats import BMP, BMP_RLE, GIF, HEAD_BYTES, JPEG, TIFF, WEBP, Format, recognise
 from indexer.decoding.headers import tiff_pieces, webp_canvas
 from indexer.decoding.picture import DecodeFailure, Picture, Reason
-from indexer.decoding.pixels import to_square
 from indexer.decoding.price import require_memory, require_pieces, require_pixels
 from indexer.decoding.source import Source, require_file_size
-from retrieval.preprocess import Fit
+from indexer.decoding.spectrum import to_spectrum
+from indexer.decoding.views import decoded_side, to_view
+from retrieval.preprocess import Fit, View
 
 if TYPE_CHECKING:
     from indexer.decoding.limits import Limits
@@ -53,28 +55,37 @@ _MESSAGES = {
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-def decode(data: bytes | BinaryIO, *, size: int, fit: Fit, limits: "Limits") -> Picture:
+def decode(
+    data: bytes | BinaryIO, *, size: int, fit: Fit, limits: "Limits", view: View = View.COLOUR
+) -> Picture:
     """Decode the first frame of a picture, given as bytes or as an open file, to (size, size, 3) pixels.
 
+    With ``View.SPECTRUM`` a sound is decoded instead, to the picture of its spectrum.
+
     Raises:
-        DecodeFailure: anything that is not a sound picture within the limits, with its reason.
+        DecodeFailure: anything that is not an intact picture, or sound, within the limits, with its reason.
     """
     with _failures_named():
         source = Source(data)
         require_file_size(source.size_bytes, limits)
+        if view is View.SPECTRUM:
+            return _heard(source, size)
+        side = decoded_side(size, view)
         kind, image = _open(source, limits)
         whole = image.size
-        extent = _draft(image, size) if kind is JPEG else None
-        require_memory(kind, image, whole[0] * whole[1], source, size, limits)
+        extent = _draft(image, side) if kind is JPEG else None
+        require_memory(kind, image, whole[0] * whole[1], source, side, limits)
         covered = _first_frame(image) if kind is GIF else None
         image.load()
         width, height = whole if extent else image.size
         orientation = _orientation(image)
-        pixels = to_square(image, size=size, fit=fit, orientation=orientation, extent=extent, covered=covered)
+        pixels = to_view(
+            image, size=size, fit=fit, view=view, orientation=orientation, extent=extent, covered=covered
+        )
         return _picture(pixels, width, height, orientation, kind.name)
 
 
-def from_array(pixels: npt.NDArray[np.uint8], *, size: int, fit: Fit) -> Picture:
+def from_array(pixels: npt.NDArray[np.uint8], *, size: int, fit: Fit, view: View = View.COLOUR) -> Picture:
     """Take (height, width, 3) RGB or (height, width) grey uint8 pixels as a picture.
 
     Raises:
@@ -86,15 +97,19 @@ def from_array(pixels: npt.NDArray[np.uint8], *, size: int, fit: Fit) -> Picture
             Reason.NOT_AN_IMAGE,
             f"expected uint8 pixels of shape (height, width, 3) or (height, width), got {pixels.dtype} {pixels.shape}",
         )
-    return from_image(Image.fromarray(np.ascontiguousarray(pixels)), size=size, fit=fit)
+    return from_image(Image.fromarray(np.ascontiguousarray(pixels)), size=size, fit=fit, view=view)
 
 
-def from_image(image: Image.Image, *, size: int, fit: Fit) -> Picture:
+def from_image(image: Image.Image, *, size: int, fit: Fit, view: View = View.COLOUR) -> Picture:
     """Take an open Pillow image as a picture, turned as its EXIF says. It is loaded, and otherwise left alone.
 
     Raises:
-        DecodeFailure: its pixels cannot be loaded, or it has none.
+        DecodeFailure: its pixels cannot be loaded, or it has none, or the view is that of sounds.
     """
+    if view is View.SPECTRUM:
+        raise DecodeFailure(
+            Reason.NOT_A_SOUND, "pixels are no sound: give this encoder a sound file or its bytes"
+        )
     with _failures_named():
         image.load()
         if not image.width * image.height:
@@ -102,8 +117,14 @@ def from_image(image: Image.Image, *, size: int, fit: Fit) -> Picture:
                 Reason.NOT_AN_IMAGE, f"an image of {image.width} x {image.height} has no pixels"
             )
         orientation = _orientation(image)
-        pixels = to_square(image, size=size, fit=fit, orientation=orientation)
+        pixels = to_view(image, size=size, fit=fit, view=view, orientation=orientation)
         return _picture(pixels, image.width, image.height, orientation, image.format or "pixels")
+
+
+def _heard(source: Source, size: int) -> Picture:
+    sound = read_sound(source)
+    pixels = to_spectrum(sound.samples, sound.rate, size=size)
+    return Picture(pixels, len(sound.samples), sound.channels, sound.format)
 
 
 def _open(source: Source, limits: "Limits") -> tuple[Format, ImageFile]:

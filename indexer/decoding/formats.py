@@ -20,6 +20,7 @@ from PIL import (
 from PIL.ImageFile import ImageFile
 
 from indexer.decoding.picture import DecodeFailure, Reason
+from indexer.decoding.sound_formats import is_sound
 from indexer.decoding.source import Source
 
 HEAD_BYTES = 256
@@ -170,6 +171,11 @@ def recognise(head: bytes) -> Format:
             raise DecodeFailure(
                 Reason.UNSUPPORTED_FORMAT, f"{name} files are not read: save it as PNG or JPEG"
             )
+    if is_sound(head):
+        raise DecodeFailure(
+            Reason.NOT_AN_IMAGE,
+            'a sound, not a picture: it takes an encoder whose spec says "view": "spectrum"',
+        )
     raise DecodeFailure(Reason.NOT_AN_IMAGE, "no picture begins like this, whatever the file is called")
 
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 class Reason(StrEnum):
     """Why a file gave no picture. The set is closed: reports and scripts may rely on these words."""
 
-    EMPTY = "empty"  # no bytes at all
+    EMPTY = "empty"  # no bytes at all, or no samples
     NOT_AN_IMAGE = "not-an-image"  # no picture begins like this
-    UNSUPPORTED_FORMAT = "unsupported-format"  # a picture, but of a format or a variant that is not read
+    NOT_A_SOUND = "not-a-sound"  # no sound begins like this, and the encoder takes sounds
+    UNSUPPORTED_FORMAT = "unsupported-format"  # of a format or a variant that is not read
     TRUNCATED = "truncated"  # the end is missing
     DAMAGED = "damaged"  # the parser gave up
     TOO_LARGE = "too-large"  # more bytes than the limit
@@ -41,7 +42,8 @@ class Picture:
     """A picture as encoders take it.
 
     ``pixels`` is (size, size, 3) uint8 RGB, upright; ``width`` and ``height`` are the upright picture's own, in
-    pixels, before it was made a square; ``format`` is the file's, such as "JPEG".
+    pixels, before it was made a square; ``format`` is the file's, such as "JPEG". Of a sound's picture ``width`` and
+    ``height`` are its samples and its channels.
     """
 
     pixels: npt.NDArray[np.uint8]

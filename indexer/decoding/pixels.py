@@ -48,6 +48,20 @@ def to_square(
     ``orientation`` is EXIF's. ``extent`` is the width and height of the picture inside ``image``, which decoding at
     a reduced scale may have rounded up. ``covered`` is the box that a first frame fills, if that is not the whole.
     """
+    upright = to_upright(image, size=size, fit=fit, orientation=orientation, extent=extent, covered=covered)
+    return np.asarray(_on_white(upright, size) if fit is Fit.PAD else upright)
+
+
+def to_upright(
+    image: Image.Image,
+    *,
+    size: int,
+    fit: Fit,
+    orientation: int = 1,
+    extent: tuple[float, float] | None = None,
+    covered: Box | None = None,
+) -> Image.Image:
+    """Make the RGB picture that `to_square` pads: its longer side is ``size`` pixels, and both are unless padded."""
     left, top, right, bottom = _wanted(extent or image.size, fit)
     target = _target(right - left, bottom - top, size, fit)
     outer = (math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
@@ -63,7 +77,7 @@ def to_square(
     upright = small.resize(target, Image.Resampling.BICUBIC, box=inner)
     if orientation in _TURNS:
         upright = upright.transpose(_TURNS[orientation])
-    return np.asarray(_on_white(upright, size) if fit is Fit.PAD else upright)
+    return upright
 
 
 def _wanted(extent: tuple[float, float], fit: Fit) -> tuple[float, float, float, float]:

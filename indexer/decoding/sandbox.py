@@ -21,7 +21,7 @@ from indexer.decoding.picture import DecodeFailure, Picture, Reason
 from indexer.decoding.sandbox_process import Bytes, WorkerProcess
 from indexer.decoding.source import require_file_size
 from indexer.errors import IndexerError
-from retrieval.preprocess import Fit
+from retrieval.preprocess import Fit, View
 
 Wants = Literal["hash", "pixels"]
 
@@ -109,7 +109,9 @@ class Sandbox:
         self._workers.clear()
         self._selector.close()
 
-    def run(self, jobs: Iterable[Job], *, size: int, fit: Fit, window: int) -> Iterator[Outcome]:
+    def run(
+        self, jobs: Iterable[Job], *, size: int, fit: Fit, view: View = View.COLOUR, window: int
+    ) -> Iterator[Outcome]:
         """Do the jobs and yield their outcomes as they come, in no fixed order; pictures are (size, size, 3).
 
         At most ``window`` jobs are taken from ``jobs`` and not yet yielded: memory is bounded when the caller is slow.
@@ -119,7 +121,7 @@ class Sandbox:
         """
         self.start()
         coming = iter(jobs)
-        shape = {"size": size, "fit": fit}
+        shape = {"size": size, "fit": fit, "view": view}
         done: deque[Outcome] = deque()
         try:
             while True:

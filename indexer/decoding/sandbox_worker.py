@@ -21,9 +21,9 @@ from indexer.decoding.frames import LENGTHS, frame
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.reading import Content, opened, read, unchanged
-from retrieval.preprocess import Fit
+from retrieval.preprocess import Fit, View
 
-_LIBRARY_BYTES = 64 << 20  # what is imported on demand: HEIC, colour profiles
+_LIBRARY_BYTES = 64 << 20  # what is imported on demand: HEIC, colour profiles, sounds
 _OPEN_FILES = 32
 # A slow disk or a busy machine is not the picture's fault, so the limit counts processor time; but no wait is endless.
 _WAITING_SHARE = 4
@@ -37,6 +37,7 @@ class _Task:
     size: int
     fit: Fit
     limits: Limits
+    view: View = View.COLOUR
 
 
 def main() -> None:
@@ -51,7 +52,7 @@ def main() -> None:
         while head := jobs.read(LENGTHS.size):
             header_bytes, body_bytes = LENGTHS.unpack(head)
             job, body = json.loads(jobs.read(header_bytes)), jobs.read(body_bytes)
-            task = _Task(job["wants"], job["size"], Fit(job["fit"]), limits)
+            task = _Task(job["wants"], job["size"], Fit(job["fit"]), limits, View(job["view"]))
             with _deadline(limits.decode_seconds):
                 header, pixels = _outcome(job["holds"], body, task)
             _send(outcomes, header, pixels)
@@ -115,7 +116,7 @@ def _examined(content: Content, task: _Task) -> tuple[dict[str, Any], bytes]:
     if task.wants == "hash":
         return header, b""
     try:
-        picture = decode(content.data, size=task.size, fit=task.fit, limits=task.limits)
+        picture = decode(content.data, size=task.size, fit=task.fit, limits=task.limits, view=task.view)
     except DecodeFailure as failure:
         return header | _refusal(failure), b""
     return (

@@ -1,0 +1,160 @@
+"""`index train`."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from indexer.commands.options import FILE, common_options
+
+if TYPE_CHECKING:
+    from indexer.training_report import TrainingReport
+
+
+@click.command()
+@click.argument("dataset", type=FILE)
+@click.option("--out", type=FILE, required=True, help="The folder that the encoder is written to.")
+@click.option("--preset", default="photo", show_default=True, help="What the pictures are; see README.")
+@click.option(
+    "--backbone", default="builtin", show_default=True, help="builtin, small, torchvision:NAME, timm:NAME."
+)
+@click.option(
+    "--weights", type=FILE, help="A .safetensors file for the backbone; without it, its own hub is asked."
+)
+@click.option(
+    "--mode", type=click.Choice(["head", "full"]), help="What learns.  [default: head; full for small]"
+)
+@click.option("--loss", default="multi-similarity", show_default=True, help="The loss; see README.")
+@click.option("--miner", help="Which pairs or triplets count.  [default: what suits the loss]")
+@click.option("--distance", type=click.Choice(["cosine", "euclidean"]), default="cosine", show_default=True)
+@click.option(
+    "--memory", type=click.IntRange(0), default=0, help="Embeddings of earlier batches to compare with."
+)
+@click.option(
+    "--koleo", type=click.FloatRange(0), default=0.0, help="Weight of the term that spreads embeddings."
+)
+@click.option(
+    "--hold-out", default="classes", show_default=True, help="classes, pictures, or a column: see README."
+)
+@click.option(
+    "--group", metavar="COLUMN", help="Classes that share its value meet in a batch: hard negatives."
+)
+@click.option("--groups", type=click.IntRange(1), default=4, show_default=True, help="Groups in a batch.")
+@click.option(
+    "--dim", type=click.IntRange(2, 4096), default=256, show_default=True, help="Of the embeddings."
+)
+@click.option("--size", type=click.IntRange(16, 1024), help="Pixels of a side.  [default: the preset's]")
+@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
+@click.option(
+    "--patience", type=click.IntRange(1), default=8, show_default=True, help="Epochs without a better one."
+)
+@click.option("--batch", type=click.IntRange(4), default=96, show_default=True, help="Pictures in a step.")
+@click.option(
+    "--per-class", type=click.IntRange(2), default=4, show_default=True, help="Of each class in a batch."
+)
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), help="The backbone's learning rate.  [default: 1e-4]"
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on with a run that was killed.")
+@click.option("--jobs", type=int, help="Decoding processes.  [default: one for each core]")
+@common_options
+def command(
+    dataset: Path,
+    out: Path,
+    preset: str,
+    backbone: str,
+    weights: Path | None,
+    mode: str | None,
+    loss: str,
+    miner: str | None,
+    distance: str,
+    memory: int,
+    koleo: float,
+    hold_out: str,
+    group: str | None,
+    groups: int,
+    dim: int,
+    size: int | None,
+    epochs: int,
+    patience: int,
+    batch: int,
+    per_class: int,
+    rate: float | None,
+    seed: int,
+    resume: bool,
+    jobs: int | None,
+    store: Path | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Train an encoder on DATASET: a folder for each class, or a manifest with path,label.
+
+    Classes that are held out choose the best epoch; exact duplicates are left out. What is written to the folder is
+    an encoder: `index build CATALOGUE --encoder FOLDER` uses it.
+
+    \b
+    Example: index train products/ --out my-encoder --preset product
+    """
+    from dataclasses import replace
+
+    from indexer.commands.output import note, print_json, progress_bar
+    from indexer.errors import DONE, UsageRefused
+    from indexer.settings import load_settings
+    from indexer.train import Follower, TrainingPlan, train
+    from retrieval.presets import PRESETS
+    from retrieval.training.recipe import Recipe
+    from retrieval.training.sampling import BatchPlan
+
+    if preset not in PRESETS:
+        raise UsageRefused(f"unknown preset {preset!r}", f"known: {', '.join(PRESETS)}")
+    chosen = replace(PRESETS[preset], size=size) if size else PRESETS[preset]
+    recipe = Recipe(
+        loss=loss,
+        miner=miner,
+        euclidean=distance == "euclidean",
+        memory=memory,
+        koleo=koleo,
+        dim=dim,
+        epochs=epochs,
+        patience=patience,
+        batch=BatchPlan(batch, per_class, groups if group else 0),
+        seed=seed,
+    )
+    if rate is not None:
+        recipe = replace(recipe, backbone_rate=rate)
+    plan = TrainingPlan(dataset, chosen, recipe, backbone, weights, mode, hold_out, group)
+    settings = load_settings(store or out, {"jobs": jobs})
+    with ExitStack() as bars:
+        follower = Follower(
+            lambda label: bars.enter_context(progress_bar(label, quiet=quiet)),
+            lambda line: note(line, quiet=quiet),
+        )
+        report = train(plan, out, settings, follower, resume=resume)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _print(report, quiet=quiet, verbose=verbose)
+    return DONE
+
+
+def _print(report: "TrainingReport", *, quiet: bool, verbose: bool) -> None:
+    from indexer.commands.output import note
+
+    before, after = report.before["map_at_r"], report.after["map_at_r"]
+    click.echo(
+        f"{report.encoder}: MAP@R {before:.4f} before training, {after:.4f} after epoch {report.best_epoch}, "
+        f"on {report.held_out} pictures held out by {report.held_out_by}"
+    )
+    if report.best_epoch == 0:
+        note("training made it no better: the encoder is as it was before the first epoch", quiet=quiet)
+    if report.duplicates:
+        note(f"{len(report.duplicates)} exact duplicates were left out", quiet=quiet)
+    shown = report.unusable if verbose else report.unusable[:10]
+    for entry in shown:
+        note(f"  left out {entry['path']}: {entry['reason']}: {entry['message']}", quiet=quiet)
+    if len(shown) < len(report.unusable):
+        note(f"  … {len(report.unusable)} left out in all; metrics.json lists them", quiet=quiet)
+    note(f"use it: index build CATALOGUE --encoder {report.encoder}", quiet=quiet)

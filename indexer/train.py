@@ -1,0 +1,190 @@
+"""`index train`: from labelled pictures to an encoder that `index build --encoder` takes at once."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.dataset import LabelledPictures, load_pictures, read_dataset
+from indexer.encoders import BUILTIN, read_encoder
+from indexer.encoding import Progress
+from indexer.errors import UsageRefused, os_errors
+from indexer.settings import Settings
+from indexer.training_folder import TrainingFolder
+from indexer.training_report import TrainingReport, model_card
+from retrieval.encoder import EncoderSpec, Space, spec_document
+from retrieval.errors import LibraryMissing, TrainingRefused
+from retrieval.preprocess import PreprocessSpec
+from retrieval.presets import Preset
+from retrieval.splits import (
+    Split,
+    require_trainable,
+    split_as_told,
+    split_classes,
+    split_groups,
+    split_pictures,
+)
+
+if TYPE_CHECKING:
+    from retrieval.training.loop import Progress as RunProgress
+    from retrieval.training.recipe import Recipe
+    from retrieval.training.run import TrainedEncoder
+
+SPACE = "object"
+VALIDATION_SHARE = 0.2
+CLASSES, PICTURES, SPLIT_COLUMN = "classes", "pictures", "split"
+TRAIN_HINT = "pip install 'siamese-index[train]'"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What to learn from, and how.
+
+    ``mode`` is ``head``, ``full``, or None for what suits the backbone. ``hold_out`` names what validation is made
+    of: ``classes``, ``pictures``, or an attribute whose values are held out whole (``split`` says itself which rows
+    are for which). ``group`` is an attribute: classes that share its value are hard to tell apart.
+    """
+
+    dataset: Path
+    preset: Preset
+    recipe: "Recipe"
+    backbone: str = BUILTIN
+    weights: Path | None = None
+    mode: str | None = None
+    hold_out: str = CLASSES
+    group: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain values: a run goes on only under the same one."""
+        document = asdict(self)
+        paths = {"dataset": os.path.realpath(self.dataset), "weights": self.weights and str(self.weights)}
+        plain: dict[str, Any] = json.loads(json.dumps(document | paths))
+        return plain
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Who follows a run: ``bar`` makes a progress function for a stage, ``say`` takes a line for each epoch."""
+
+    bar: Callable[[str], Progress]
+    say: Callable[[str], None]
+
+
+def train(
+    plan: TrainingPlan, out: Path, settings: Settings, follower: Follower, *, resume: bool
+) -> TrainingReport:
+    """Train an encoder into the folder ``out``; with ``resume`` a run that was killed goes on from its last epoch.
+
+    Raises:
+        UsageRefused: pictures, labels or settings that nothing can be learned from, or a folder that is taken.
+    """
+    try:
+        return _train(plan, out, settings, follower, resume=resume)
+    except LibraryMissing as error:
+        raise UsageRefused(f"training needs {error}", TRAIN_HINT) from error
+    except TrainingRefused as error:
+        raise UsageRefused(str(error)) from error
+
+
+def _train(
+    plan: TrainingPlan, out: Path, settings: Settings, follower: Follower, *, resume: bool
+) -> TrainingReport:
+    started = time.monotonic()
+    examples = read_dataset(plan.dataset, view=plan.preset.view)
+    require_trainable([example.label for example in examples])
+    folder = TrainingFolder(out, plan.to_dict())
+    state = folder.open(resume=resume)
+    spec = _spec(plan, out.resolve().name)
+    pictures = load_pictures(examples, spec.preprocess, settings, follower.bar("reading"))
+    split = _split(plan, pictures)
+    trained = _learn(plan, pictures, split, spec, folder, state, follower)
+    report = TrainingReport.of(
+        folder.told, spec, pictures, split, trained, seconds=time.monotonic() - started
+    )
+    folder.finish(
+        graph=trained.graph,
+        spec=json.dumps(spec_document(spec), indent=2) + "\n",
+        weights=trained.weights,
+        metrics=report.to_dict(),
+        card=model_card(report),
+    )
+    return replace(report, encoder=str(out))
+
+
+def _learn(
+    plan: TrainingPlan,
+    pictures: LabelledPictures,
+    split: Split,
+    spec: EncoderSpec,
+    folder: TrainingFolder,
+    state: bytes | None,
+    follower: Follower,
+) -> "TrainedEncoder":
+    try:
+        from retrieval.training.loop import Watcher
+        from retrieval.training.run import Mode, NetworkPlan, TrainingTask, train_encoder
+    except ImportError as error:
+        raise UsageRefused(f"training needs PyTorch and what goes with it: {error}", TRAIN_HINT) from error
+    from indexer.training_log import TrainingLog
+
+    groups = pictures.attribute(plan.group) if plan.group else None
+    task = TrainingTask(pictures.images, pictures.labels, split, plan.preset.augment, groups)
+    network = NetworkPlan(
+        plan.backbone,
+        read_encoder(BUILTIN).graph,
+        _read(plan.weights) if plan.weights else None,
+        Mode(plan.mode) if plan.mode else None,
+    )
+    with TrainingLog(folder.path) as log:
+
+        def on_epoch(progress: "RunProgress", write_state: Callable[[], bytes]) -> None:
+            folder.keep_state(write_state())
+            log.write(progress)
+            follower.say(_line(progress))
+
+        watcher = Watcher(follower.bar("training"), on_epoch)
+        return train_encoder(
+            task,
+            network,
+            plan.recipe,
+            spec,
+            watcher,
+            resume=state,
+            on_features=follower.bar("looking"),
+        )
+
+
+def _spec(plan: TrainingPlan, name: str) -> EncoderSpec:
+    preset = plan.preset
+    shape = PreprocessSpec(preset.size, preset.fit, "NHWC", "uint8", view=preset.view)
+    return EncoderSpec(name, "1", shape, (Space(SPACE, plan.recipe.dim),), SPACE, input="images")
+
+
+def _split(plan: TrainingPlan, pictures: LabelledPictures) -> Split:
+    labels, seed = pictures.labels, plan.recipe.seed
+    if plan.hold_out == CLASSES:
+        return split_classes(labels, VALIDATION_SHARE, seed)
+    if plan.hold_out == PICTURES:
+        return split_pictures(labels, VALIDATION_SHARE, seed)
+    values = pictures.attribute(plan.hold_out)
+    if plan.hold_out == SPLIT_COLUMN:
+        return split_as_told(labels, values)
+    return split_groups(labels, values, VALIDATION_SHARE, seed)
+
+
+def _read(path: Path) -> bytes:
+    with os_errors(f"reading {path}"):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise UsageRefused(f"{path} does not exist") from error
+
+
+def _line(progress: "RunProgress") -> str:
+    epoch = progress.epochs[-1]
+    loss = "before training" if epoch.loss is None else f"loss {epoch.loss:.4f}"
+    mark = "  (best)" if progress.best == epoch.number else ""
+    return f"epoch {epoch.number}: {loss}, MAP@R {epoch.map_at_r:.4f}, Recall@1 {epoch.recall_at_1:.4f}{mark}"

@@ -1,0 +1,129 @@
+"""What a training run says of itself: figures for scripts, and a model card for people."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from indexer.dataset import LabelledPictures
+from retrieval.encoder import EncoderSpec
+from retrieval.splits import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from retrieval.training.run import TrainedEncoder
+
+_HELD_OUT = {
+    "classes": "whole classes that it did not learn from",
+    "pictures": "pictures of the classes that it learned: how it does on other classes was not measured",
+    "groups": "whole groups that it did not learn from",
+    "column": "the rows that the dataset itself holds out",
+}
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What a run came to; ``epochs`` begin with what the network was worth before it learned anything.
+
+    ``encoder`` is the folder it lies in.
+    """
+
+    encoder: str
+    name: str
+    pictures: int
+    classes: int
+    learned: int
+    held_out: int
+    held_out_by: str
+    mode: str
+    device: str
+    best_epoch: int
+    epochs: list[dict[str, Any]]
+    smallest_class: int
+    largest_class: int
+    unusable: list[dict[str, str]]
+    duplicates: dict[str, str]
+    lowest_cosine_to_pytorch: float
+    told: dict[str, Any]
+    finished_at: str
+    seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        told: "Mapping[str, Any]",
+        spec: EncoderSpec,
+        pictures: LabelledPictures,
+        split: Split,
+        trained: "TrainedEncoder",
+        *,
+        seconds: float,
+    ) -> Self:
+        """Put together what a finished run knows."""
+        counts = Counter(pictures.labels)
+        return cls(
+            encoder="",
+            name=spec.name,
+            pictures=len(pictures.examples),
+            classes=len(counts),
+            learned=len(split.train),
+            held_out=len(split.validation),
+            held_out_by=split.by,
+            mode=str(trained.mode),
+            device=trained.device,
+            best_epoch=trained.progress.best,
+            epochs=[asdict(epoch) for epoch in trained.progress.epochs],
+            smallest_class=min(counts.values()),
+            largest_class=max(counts.values()),
+            unusable=[unusable.to_dict() for unusable in pictures.unusable],
+            duplicates=pictures.duplicates,
+            lowest_cosine_to_pytorch=trained.lowest_cosine,
+            told=dict(told),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=seconds,
+        )
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """The validation before training."""
+        return self.epochs[0]
+
+    @property
+    def after(self) -> dict[str, Any]:
+        """The validation of the weights that were kept."""
+        return self.epochs[self.best_epoch]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return asdict(self)
+
+
+def model_card(report: TrainingReport) -> str:
+    """Write what someone must know who gets this encoder without its history."""
+    recipe, preset = report.told["recipe"], report.told["preset"]
+    before, after = report.before, report.after
+    return f"""# {report.name}
+
+An image encoder, trained by `index train`. Use it with `index build CATALOGUE --encoder {report.name}/`.
+
+* **Learned from** {report.learned} of {report.pictures} pictures in {report.classes} classes of
+  {report.smallest_class} to {report.largest_class} ({report.told["dataset"]}); {len(report.duplicates)} exact
+  duplicates and {len(report.unusable)} unusable files were left out.
+* **Network**: backbone {report.told["backbone"]}, GeM pooling, {recipe["dim"]} dimensions; {report.mode} training.
+* **Input**: preset {preset["name"]}: {preset["size"]} px, view {preset["view"]}, fit {preset["fit"]}.
+* **Loss**: {recipe["loss"]}{f", miner {recipe['miner']}" if recipe["miner"] else ""}; seed {recipe["seed"]};
+  best of {len(report.epochs) - 1} epochs: {report.best_epoch}.
+* **Trained** on {report.device}, finished {report.finished_at}. The graph gives PyTorch's embeddings: cosine of at
+  least {report.lowest_cosine_to_pytorch:.6f}.
+
+## How good it is
+
+Measured on {report.held_out} pictures: {_HELD_OUT[report.held_out_by]}. They chose the epoch, so these figures flatter a
+little; `index evaluate` on pictures that had no part in this is the judge.
+
+| | before training | after |
+|---|---|---|
+| MAP@R | {before["map_at_r"]:.3f} | {after["map_at_r"]:.3f} |
+| Recall@1 | {before["recall_at_1"]:.3f} | {after["recall_at_1"]:.3f} |
+"""

@@ -1,0 +1,1 @@
+"""How good vectors are: metrics, intervals and baselines over arrays and labels."""

@@ -1,0 +1,176 @@
+"""Backbones by name: the built-in trunk, a small network to train from nothing, torchvision's and timm's.
+
+``builtin`` needs no network. The weights of torchvision and timm come from their own hubs (and their caches), or from
+a safetensors file that the caller has read.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the field's name for it
+from torch import Tensor, nn
+
+from retrieval.backbone import MEAN, STD, EfficientNetLite0
+from retrieval.errors import LibraryMissing, TrainingRefused
+
+BUILTIN, SMALL = "builtin", "small"
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+SMALL_WIDTHS = (32, 64, 128, 256)
+
+Channels = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network from normalised (n, 3, h, w) pictures to (n, channels, h', w') feature maps.
+
+    ``mean`` and ``std`` normalise pixels of 0..255. ``pretrained`` says whether it knows pictures already.
+    """
+
+    name: str
+    module: nn.Module
+    channels: int
+    mean: Channels
+    std: Channels
+    pretrained: bool
+
+
+def make_backbone(name: str, *, builtin_graph: bytes, weights: bytes | None = None) -> Backbone:
+    """Make ``builtin``, ``small``, ``torchvision:NAME`` or ``timm:NAME``.
+
+    ``builtin_graph`` is the ONNX graph that ships with the package; ``weights`` a safetensors file for the others.
+
+    Raises:
+        TrainingRefused: no such backbone, or weights that do not fit it.
+        LibraryMissing: its library is not installed.
+    """
+    source, _, model = name.partition(":")
+    if name == BUILTIN:
+        return _builtin(builtin_graph)
+    if name == SMALL:
+        half = (127.5, 127.5, 127.5)
+        return Backbone(SMALL, SmallNetwork(), SMALL_WIDTHS[-1], half, half, pretrained=False)
+    if source == "torchvision" and model:
+        module, mean, std = _torchvision(model, pretrained=weights is None)
+    elif source == "timm" and model:
+        module, mean, std = _timm(model, pretrained=weights is None)
+    else:
+        raise TrainingRefused(f"unknown backbone {name!r}: {BUILTIN}, {SMALL}, torchvision:NAME or timm:NAME")
+    if weights is not None:
+        _load(module, weights, name)
+    return Backbone(name, module, _channels(module, name), mean, std, pretrained=True)
+
+
+class SmallNetwork(nn.Module):
+    """Four stages of two 3x3 convolutions for drawings, signatures and other things that ImageNet never showed.
+
+    A little deeper than the four convolutions of few-shot learning (Vinyals et al., NeurIPS 2016).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = 3
+        for width in SMALL_WIDTHS:
+            for stride in (2, 1):
+                layers += [
+                    nn.Conv2d(inputs, width, 3, stride, 1, bias=False),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(inplace=True),
+                ]
+                inputs = width
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) to (n, 256, ceil(h / 16), ceil(w / 16))."""
+        return self.layers(images)
+
+
+def _builtin(graph: bytes) -> Backbone:
+    """Read the trunk's weights out of the graph that ships: batch normalisation is folded, and stays as it was."""
+    import onnx
+    from onnx import numpy_helper
+
+    layers = ("stem.", "blocks.", "head.")
+    weights = {
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype("float32"))
+        for tensor in onnx.load_from_string(graph).graph.initializer
+        if tensor.name.startswith(layers)
+    }
+    weights["stem.weight"] = weights["stem.weight"] * STD[0]  # the graph divides there, once
+    module = EfficientNetLite0()
+    module.load_folded(weights)
+    return Backbone(BUILTIN, module, 1280, MEAN, STD, pretrained=True)
+
+
+class _FeatureMaps(nn.Module):
+    """Somebody else's network up to its last feature maps, rectified: GeM takes roots."""
+
+    def __init__(self, features: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) to (n, channels, h', w'), not negative."""
+        return F.relu(self.features(images))
+
+
+def _torchvision(model: str, *, pretrained: bool) -> tuple[nn.Module, Channels, Channels]:
+    try:
+        from torchvision import models
+    except ImportError as error:
+        raise LibraryMissing("torchvision") from error
+    if model not in models.list_models(module=models):
+        raise TrainingRefused(f"torchvision has no model {model!r}")
+    try:
+        network = models.get_model(model, weights="DEFAULT" if pretrained else None)
+    except OSError as error:
+        raise TrainingRefused(
+            f"the weights of torchvision:{model} cannot be fetched ({error}): give them as a file"
+        ) from error
+    # EfficientNet, MobileNet, ConvNeXt and DenseNet name them; of ResNet and its kin it is all but pooling and classifier.
+    named = getattr(network, "features", None)
+    return _FeatureMaps(named or nn.Sequential(*list(network.children())[:-2])), IMAGENET_MEAN, IMAGENET_STD
+
+
+def _timm(model: str, *, pretrained: bool) -> tuple[nn.Module, Channels, Channels]:
+    try:
+        import timm
+    except ImportError as error:
+        raise LibraryMissing("timm") from error
+    if not timm.is_model(model):
+        raise TrainingRefused(f"timm has no model {model!r}")
+    try:
+        network = timm.create_model(model, pretrained=pretrained, num_classes=0, global_pool="")
+    except (OSError, RuntimeError) as error:
+        raise TrainingRefused(
+            f"the weights of timm:{model} cannot be fetched ({error}): give them as a file"
+        ) from error
+    mean, std = ([255 * value for value in network.default_cfg[key]] for key in ("mean", "std"))
+    return _FeatureMaps(network), tuple(mean), tuple(std)
+
+
+def _load(module: nn.Module, weights: bytes, name: str) -> None:
+    """Load a safetensors file; tensors of a classifier that we do not have are left out."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        tensors = load(weights)
+    except SafetensorError as error:
+        raise TrainingRefused(f"the weights for {name} are not a safetensors file: {error}") from error
+    missing = module.features.load_state_dict(
+        {key.removeprefix("features."): tensor for key, tensor in tensors.items()}, strict=False
+    ).missing_keys
+    if missing:
+        raise TrainingRefused(f"the weights for {name} lack {len(missing)} tensors, first {missing[0]}")
+
+
+@torch.inference_mode()
+def _channels(module: nn.Module, name: str) -> int:
+    maps = module.eval()(torch.zeros(1, 3, 224, 224))
+    if maps.ndim != 4:
+        raise TrainingRefused(
+            f"{name} gives {tuple(maps.shape)}, not feature maps: choose a convolutional network"
+        )
+    return int(maps.shape[1])

@@ -1,0 +1,61 @@
+"""The Siamese network: backbone, GeM pooling and head, one set of weights for both pictures of a pair."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the field's name for it
+from torch import Tensor, nn
+
+from retrieval.backbone import GeM
+from retrieval.training.backbones import Backbone
+
+HIDDEN = 512
+
+
+class SiameseNetwork(nn.Module):
+    """Pictures to embeddings of unit length.
+
+    A backbone that knows pictures gets a linear head, set by `whiten` to a projection of what the backbone sees, so
+    that training starts from the frozen trunk and not from noise; one that does not gets a layer between.
+    """
+
+    def __init__(self, backbone: Backbone, dim: int) -> None:
+        super().__init__()
+        self.backbone = backbone.module
+        self.pool = GeM(3.0, learn=True)
+        self.head: nn.Module = nn.Linear(backbone.channels, dim)
+        if not backbone.pretrained:
+            self.head = nn.Sequential(nn.Linear(backbone.channels, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, dim))
+        self.dim, self.channels, self.pretrained = dim, backbone.channels, backbone.pretrained
+        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) float32 in 0..255 to pooled (n, channels) of unit length."""
+        return F.normalize(self.pool(self.backbone((images - self.mean) / self.std)))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """(n, channels) to (n, dim) of unit length."""
+        return F.normalize(self.head(features))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) float32 in 0..255 to (n, dim) of unit length."""
+        return self.embed(self.features(images))
+
+
+@torch.no_grad()
+def whiten(head: nn.Linear, features: Tensor, power: float = 0.5) -> None:
+    """Set a (channels, dim) head to the first principal components of (n, channels) features, half-whitened.
+
+    Dividing each component by its deviation to the ``power`` is between PCA (0) and whitening (1); Jégou and Chum,
+    "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and whitening", ECCV 2012.
+    Components that the features do not have stay as they were, but 0.
+    """
+    mean = features.double().mean(dim=0)
+    centred = features.double() - mean
+    variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))
+    order = variances.argsort(descending=True)[: min(head.out_features, len(features) - 1)]
+    weight = directions[:, order] / variances[order].clamp(min=variances.max() * 1e-6) ** (power / 2)
+    weight = weight / (centred @ weight).norm(dim=1).mean()
+    head.weight.zero_()
+    head.bias.zero_()
+    head.weight[: len(order)] = weight.T.float()
+    head.bias[: len(order)] = -(mean @ weight).float()

@@ -1,0 +1,135 @@
+"""A whole run: backbone, network, what it learns from, the loop, and the encoder that comes out, as bytes."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from retrieval.encoder import EncoderSpec
+from retrieval.presets import Augment
+from retrieval.splits import Split
+from retrieval.training.backbones import make_backbone
+from retrieval.training.export import require_agreement, to_onnx
+from retrieval.training.features import frozen_features
+from retrieval.training.loop import Progress, Watcher, train
+from retrieval.training.memory import keep_freed_memory
+from retrieval.training.network import SiameseNetwork, whiten
+from retrieval.training.recipe import Recipe
+from retrieval.training.sources import FeatureSource, PictureSource, Source
+
+
+class Mode(StrEnum):
+    """What learns: only a new ``head``, on features of a frozen backbone that are computed once; or the ``full`` network."""
+
+    HEAD = "head"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """(n, size, size, 3) uint8 pictures, a label each, their split, and how they may be varied.
+
+    ``groups`` are n values; classes of one group meet in a batch where the recipe's batch plan says so.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: Sequence[str]
+    split: Split
+    augment: Augment
+    groups: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """The network to train. ``weights`` is a safetensors file; ``views`` counts those that a frozen backbone sees."""
+
+    backbone: str
+    builtin_graph: bytes
+    weights: bytes | None = None
+    mode: Mode | None = None
+    views: int = 4
+
+
+@dataclass(frozen=True)
+class TrainedEncoder:
+    """An encoder as it is shipped: graph and weights, and how the run went."""
+
+    graph: bytes
+    weights: bytes
+    mode: Mode
+    progress: Progress
+    lowest_cosine: float
+    device: str
+
+
+def train_encoder(
+    task: TrainingTask,
+    plan: NetworkPlan,
+    recipe: Recipe,
+    spec: EncoderSpec,
+    watcher: Watcher,
+    *,
+    resume: bytes | None,
+    on_features: Callable[[int, int], None],
+) -> TrainedEncoder:
+    """Train, keep what validated best, export it, and hold the graph against PyTorch.
+
+    Without a ``mode`` the head learns on a backbone that knows pictures, and everything on one that does not.
+
+    Raises:
+        TrainingRefused: settings that cannot be trained with, or a graph that is not the network.
+        LibraryMissing: the backbone's library is not installed.
+    """
+    keep_freed_memory()
+    torch.manual_seed(recipe.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    backbone = make_backbone(plan.backbone, builtin_graph=plan.builtin_graph, weights=plan.weights)
+    mode = plan.mode or (Mode.HEAD if backbone.pretrained else Mode.FULL)
+    network = SiameseNetwork(backbone, recipe.dim)
+    source = _source(network, task, plan, mode, recipe.seed, device, on_features)
+    network = network.to(device, memory_format=torch.channels_last)
+    progress = train(
+        network, source, task.labels, task.split, recipe, watcher, groups=task.groups, resume=resume
+    )
+    network = network.cpu()
+    graph = to_onnx(network, task.images.shape[1], spec.spaces[0].name)
+    lowest = require_agreement(graph, spec, network, task.images, os.cpu_count() or 1)
+    return TrainedEncoder(graph, _safetensors(network), mode, progress, lowest, device.type)
+
+
+def _source(
+    network: SiameseNetwork,
+    task: TrainingTask,
+    plan: NetworkPlan,
+    mode: Mode,
+    seed: int,
+    device: torch.device,
+    on_features: Callable[[int, int], None],
+) -> Source:
+    """What the network learns from; a linear head starts as a projection of what the backbone sees of it."""
+    head, pictures = network.head, PictureSource(task.images, task.augment, device)
+    if mode is Mode.FULL and not isinstance(head, nn.Linear):
+        return pictures
+    features = frozen_features(
+        network.eval(),
+        task.images,
+        views=plan.views if mode is Mode.HEAD else 1,
+        augment=task.augment,
+        seed=seed,
+        threads=os.cpu_count() or 1,
+        progress=on_features,
+    )
+    if isinstance(head, nn.Linear):
+        whiten(head, torch.from_numpy(features[0, task.split.train]))
+    return FeatureSource(features, device) if mode is Mode.HEAD else pictures
+
+
+def _safetensors(network: nn.Module) -> bytes:
+    from safetensors.torch import save
+
+    return save({name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()})

@@ -1,0 +1,185 @@
+"""The network: its trunk is the one that ships, its head starts as a projection, and its graph is itself."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs: pip install 'siamese-index[train]'")
+
+from indexer.encoders import BUILTIN, read_encoder  # noqa: E402
+from retrieval.encoder import EncoderSpec, Space  # noqa: E402
+from retrieval.errors import TrainingRefused  # noqa: E402
+from retrieval.onnx_encoder import OnnxEncoder  # noqa: E402
+from retrieval.preprocess import PreprocessSpec  # noqa: E402
+from retrieval.presets import Augment  # noqa: E402
+from retrieval.training.backbones import make_backbone  # noqa: E402
+from retrieval.training.export import require_agreement, to_onnx  # noqa: E402
+from retrieval.training.features import frozen_features  # noqa: E402
+from retrieval.training.network import SiameseNetwork, whiten  # noqa: E402
+from retrieval.training.sources import PictureSource, embed_pictures  # noqa: E402
+from tests.pictures import picture  # noqa: E402
+
+GRAPH = read_encoder(BUILTIN).graph
+CPU = torch.device("cpu")
+
+
+def pixels(count: int, size: int) -> np.ndarray:
+    return np.stack([np.asarray(picture(seed, (size, size))) for seed in range(count)])
+
+
+def small(dim: int = 8) -> SiameseNetwork:
+    torch.manual_seed(0)
+    return SiameseNetwork(make_backbone("small", builtin_graph=GRAPH), dim).eval()
+
+
+def spec_of(size: int, dim: int) -> EncoderSpec:
+    shape = PreprocessSpec(size=size, layout="NHWC", dtype="uint8")
+    return EncoderSpec("test", "1", shape, (Space("object", dim),), "object")
+
+
+@pytest.fixture(scope="module")
+def builtin() -> SiameseNetwork:
+    return SiameseNetwork(make_backbone("builtin", builtin_graph=GRAPH), 256).eval()
+
+
+def test_the_builtin_backbone_sees_what_the_graph_that_ships_sees(builtin: SiameseNetwork) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    tensors = {
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype("float32"))
+        for tensor in onnx.load_from_string(GRAPH).graph.initializer
+        if tensor.name.startswith("object.")
+    }
+    files = read_encoder(BUILTIN)
+    images = pixels(4, files.spec.preprocess.size)
+    with torch.inference_mode():
+        features = builtin.features(torch.from_numpy(images).permute(0, 3, 1, 2).float())
+    ours = torch.nn.functional.normalize(features @ tensors["object.projection"] + tensors["object.bias"])
+    theirs = files.load(1).encode(images)["object"]
+    assert (ours.numpy() * theirs).sum(axis=1).min() > 0.9999
+
+
+def test_a_whitened_head_keeps_who_is_near_whom() -> None:
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.randn(5, 16, generator=generator)
+    features = torch.nn.functional.normalize(
+        centres.repeat_interleave(20, 0) + 0.2 * torch.randn(100, 16, generator=generator)
+    )
+    head = torch.nn.Linear(16, 8)
+    whiten(head, features)
+    projected = torch.nn.functional.normalize(head(features)).detach()
+    labels = torch.arange(5).repeat_interleave(20)
+    scores = (projected @ projected.T).fill_diagonal_(-1)
+    assert (labels[scores.argmax(1)] == labels).all()
+    assert projected.mean(dim=0).norm() < 0.3  # centred: unlike pictures are not all alike
+
+
+def test_half_whitening_gives_components_the_root_of_their_deviation() -> None:
+    features = torch.randn(4000, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor(
+        [16.0, 9.0, 4.0, 1.0, 0.5, 0.1]
+    )
+    head = torch.nn.Linear(6, 3)
+    whiten(head, features)
+    deviations = head(features).detach().std(dim=0)
+    assert torch.allclose(deviations / deviations[0], torch.tensor([4.0, 3.0, 2.0]) / 4, atol=0.05)
+
+
+def test_a_head_wider_than_there_are_pictures_is_filled_with_nothing() -> None:
+    head = torch.nn.Linear(16, 12)
+    whiten(head, torch.randn(5, 16, generator=torch.Generator().manual_seed(0)))
+    assert head.weight[:4].abs().sum() > 0
+    assert head.weight[4:].abs().sum() == 0
+
+
+def test_the_graph_gives_the_networks_embeddings() -> None:
+    network, images = small(), pixels(20, 32)
+    graph = to_onnx(network, 32, "object")
+    assert require_agreement(graph, spec_of(32, 8), network, images, 1) > 0.9999
+
+
+def test_a_graph_of_other_weights_is_refused() -> None:
+    network, images = small(), pixels(20, 32)
+    graph = to_onnx(network, 32, "object")
+    with torch.no_grad():
+        network.head[0].weight += 0.05 * torch.randn_like(network.head[0].weight)
+    with pytest.raises(TrainingRefused, match="does not agree with PyTorch"):
+        require_agreement(graph, spec_of(32, 8), network, images, 1)
+
+
+def test_features_of_a_frozen_backbone_are_those_of_the_network() -> None:
+    network, images = small(), pixels(10, 32)
+    told = []
+    features = frozen_features(
+        network,
+        images,
+        views=3,
+        augment=Augment(turn_degrees=30),
+        seed=0,
+        threads=1,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    with torch.inference_mode():
+        expected = network.features(torch.from_numpy(images).permute(0, 3, 1, 2).float()).numpy()
+    assert features.shape == (3, 10, 256)
+    assert np.allclose(features[0], expected, atol=1e-4)
+    assert np.abs(features[1] - features[2]).max() > 1e-3
+    assert told[-1] == (30, 30)
+
+
+def test_both_pictures_of_a_pair_go_through_the_same_weights() -> None:
+    network, images = small(), pixels(6, 32)
+    source = PictureSource(images, Augment(), CPU)
+    rows = np.array([3, 1, 3])
+    learned = source.learn(network, rows, torch.Generator().manual_seed(0)).detach().numpy()
+    assert np.allclose(learned[0], learned[2], atol=1e-6)
+    assert np.allclose(learned, embed_pictures(network, images, rows, CPU), atol=1e-3)
+    assert np.allclose(np.linalg.norm(learned, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("resnet", "unknown backbone 'resnet': builtin, small, torchvision:NAME or timm:NAME"),
+        ("torchvision:nothing", "torchvision has no model 'nothing'"),
+    ],
+)
+def test_a_backbone_that_is_not_there_is_refused(name: str, words: str) -> None:
+    with pytest.raises(TrainingRefused, match=words):
+        make_backbone(name, builtin_graph=GRAPH)
+
+
+@pytest.mark.parametrize("model", ["resnet18", "mobilenet_v3_small"])
+def test_torchvisions_networks_take_weights_from_a_file(model: str) -> None:
+    from safetensors.torch import save
+    from torchvision import models
+
+    torch.manual_seed(0)
+    theirs = models.get_model(model, weights=None)
+    maps = getattr(theirs, "features", None) or torch.nn.Sequential(*list(theirs.children())[:-2])
+    weights = save({name: tensor.contiguous() for name, tensor in maps.state_dict().items()})
+    backbone = make_backbone(f"torchvision:{model}", builtin_graph=GRAPH, weights=weights)
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(backbone.module.eval()(images), maps.eval()(images).relu())
+        assert backbone.module(images).shape[1] == backbone.channels
+    with pytest.raises(TrainingRefused, match="not a safetensors file"):
+        make_backbone(f"torchvision:{model}", builtin_graph=GRAPH, weights=b"nothing of the kind")
+    with pytest.raises(TrainingRefused, match="lack"):
+        make_backbone(f"torchvision:{model}", builtin_graph=GRAPH, weights=save({"x": torch.zeros(1)}))
+
+
+def test_a_torchvision_network_trains_and_ships_like_ours() -> None:
+    from safetensors.torch import save
+    from torchvision import models
+
+    torch.manual_seed(0)
+    theirs = models.resnet18(weights=None)
+    maps = torch.nn.Sequential(*list(theirs.children())[:-2])
+    weights = save({name: tensor.contiguous() for name, tensor in maps.state_dict().items()})
+    backbone = make_backbone("torchvision:resnet18", builtin_graph=GRAPH, weights=weights)
+    network = SiameseNetwork(replace(backbone, pretrained=True), 16).eval()
+    graph = to_onnx(network, 48, "object")
+    encoder = OnnxEncoder(graph, spec_of(48, 16))
+    assert encoder.encode(pixels(3, 48))["object"].shape == (3, 16)
