@@ -12,7 +12,15 @@ from indexer.tables import Embedding, File, Item, Rejection
 
 # Reasons that may pass without the file changing: a raised limit, a new decoder, a mended permission.
 RETRIED_REASONS = frozenset(
-    {"permission-denied", "too-large", "too-many-pixels", "unsupported-format", "unreadable"}
+    {
+        "permission-denied",
+        "too-large",
+        "too-many-pixels",
+        "too-much-memory",
+        "too-slow",
+        "unsupported-format",
+        "unreadable",
+    }
 )
 
 

@@ -112,14 +112,24 @@ def test_a_file_that_breaks_leaves_the_index(index: Command, catalogue: Path) ->
     assert index("check").code == 0
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "reason"),
+    [
+        ("INDEX_MAX_PIXELS", "1000", "too-many-pixels"),
+        ("INDEX_MAX_FILE_BYTES", "100", "too-large"),
+        ("INDEX_DECODE_MEMORY_BYTES", str(60 << 20), "too-much-memory"),
+        ("INDEX_DECODE_SECONDS", "0.001", "too-slow"),
+    ],
+)
 def test_a_raised_limit_lets_a_rejected_file_in(
-    index: Command, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    index: Command, workplace: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: str, reason: str
 ) -> None:
-    save(workplace / "c/a.png", 1)
-    monkeypatch.setenv("INDEX_MAX_PIXELS", "1000")
+    (workplace / "c").mkdir()
+    picture(1, (2000, 1500)).save(workplace / "c/a.png")
+    monkeypatch.setenv(limit, value)
     report = build(index, "c")
-    assert [entry["reason"] for entry in report["rejected"]] == ["too-many-pixels"]  # type: ignore[union-attr]
-    monkeypatch.delenv("INDEX_MAX_PIXELS")
+    assert [entry["reason"] for entry in report["rejected"]] == [reason]  # type: ignore[union-attr]
+    monkeypatch.delenv(limit)
     assert counts(build(index, "c")) == (1, 1, 0, 0, 0, 0, 1)
 
 
