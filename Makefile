@@ -26,7 +26,7 @@ $(BIN)/python:
 
 $(VENV)-training/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-training
-	$(VENV)-training/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]'
+	$(VENV)-training/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,timm]'
 	touch $@
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from indexer.decoding.sandbox import Job, Sandbox
 from indexer.encoding import Progress, no_progress
-from indexer.errors import UsageRefused, os_errors
+from indexer.errors import PermissionRefused, UsageRefused, os_errors
 from indexer.manifest import is_manifest, read_manifest
 from indexer.scan import folder_label, scan_folder
 from indexer.settings import Settings
@@ -62,16 +62,20 @@ class LabelledPictures:
         """One per row."""
         return [example.label for example in self.examples]
 
-    def attribute(self, key: str) -> list[str]:
-        """One value per row.
 
-        Raises:
-            UsageRefused: an example does not have it.
-        """
-        for example in self.examples:
-            if key not in example.attributes:
-                raise UsageRefused(f"{example.path} has no attribute {key!r}", f"add a column `{key}`")
-        return [example.attributes[key] for example in self.examples]
+def attribute(examples: Sequence[Example], key: str) -> list[str]:
+    """List one value per example.
+
+    Raises:
+        UsageRefused: an example does not have it.
+    """
+    for example in examples:
+        if key not in example.attributes:
+            raise UsageRefused(
+                f"{example.path} has no attribute {key!r}",
+                f"give a manifest with a column `{key}`, filled in every row",
+            )
+    return [example.attributes[key] for example in examples]
 
 
 def read_dataset(path: Path, exclude: Sequence[str] = (), view: View = View.COLOUR) -> list[Example]:
@@ -81,6 +85,7 @@ def read_dataset(path: Path, exclude: Sequence[str] = (), view: View = View.COLO
 
     Raises:
         UsageRefused: neither of the two, or nothing in it that has a label.
+        PermissionRefused: a folder below it cannot be listed.
     """
     if is_manifest(path):
         found = [
@@ -91,9 +96,13 @@ def read_dataset(path: Path, exclude: Sequence[str] = (), view: View = View.COLO
         hint = "fill its column `label`"
     elif path.is_dir():
         root = os.path.realpath(path)
-        labelled = (
-            (file.path, folder_label(file.path, root)) for file in scan_folder(root, exclude, view=view).files
-        )
+        scan = scan_folder(root, exclude, view=view)
+        if scan.unseen_folders:
+            raise PermissionRefused(
+                f"{scan.unseen_folders[0]} cannot be listed, and what lies in it would be missing",
+                "check who owns it and its mode",
+            )
+        labelled = ((file.path, folder_label(file.path, root)) for file in scan.files)
         found = [Example(file, label) for file, label in labelled if label is not None]
         hint = "put the pictures of each class into a folder of that name, or give a manifest with path,label"
     else:

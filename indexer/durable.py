@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from indexer.errors import StoreDamaged, StoreLocked, os_errors
+from indexer.errors import StoreDamaged, StoreLocked, UsageRefused, os_errors
 
 TEMPORARY_SUFFIX = ".tmp"
 _hits: dict[str, int] = {}
@@ -105,7 +105,10 @@ def replace_file(path: Path, content: bytes) -> None:
 
     Raises:
         NoSpace, PermissionRefused: the old file is untouched.
+        UsageRefused: there is no such folder.
     """
+    if not path.parent.is_dir():
+        raise UsageRefused(f"cannot write {path}: there is no folder {path.parent}", "make it first")
     temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     with os_errors(f"writing {path}"):
         try:

@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from indexer.dataset import Example, LabelledPictures, Unusable, load_pictures, read_dataset
+from indexer.dataset import (
+    Example,
+    LabelledPictures,
+    Unusable,
+    attribute,
+    load_pictures,
+    read_dataset,
+)
 from indexer.encoding import Progress
 from indexer.errors import UsageRefused, os_errors
 from indexer.settings import Settings
@@ -193,13 +200,7 @@ def _require_both_kinds(same: Sequence[bool], where: str) -> None:
 def _require_episodes(examples: Sequence[Example], episodes: Episodes) -> None:
     groups = None
     if episodes.within is not None:
-        for example in examples:
-            if episodes.within not in example.attributes:
-                raise UsageRefused(
-                    f"{example.path} has no attribute {episodes.within!r}",
-                    f"give a manifest with a column `{episodes.within}`",
-                )
-        groups = [example.attributes[episodes.within] for example in examples]
+        groups = attribute(examples, episodes.within)
     try:
         eligible_groups(
             [example.label for example in examples], ways=episodes.ways, shots=episodes.shots, within=groups

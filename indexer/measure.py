@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.dataset import attribute
 from indexer.evaluation_set import DecodedSet, Episodes
 from retrieval.encoder import Space
 from retrieval.evaluation.bootstrap import Interval, mean_interval
@@ -134,7 +135,7 @@ def _name(
         [example.label for example in examples],
         ways=episodes.ways,
         shots=episodes.shots,
-        within=None if key is None else [example.attributes[key] for example in examples],
+        within=None if key is None else attribute(examples, key),
         metric=space.metric,
         seed=seed,
     )

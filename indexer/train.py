@@ -3,12 +3,13 @@
 import json
 import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.dataset import LabelledPictures, load_pictures, read_dataset
+from indexer.dataset import Example, attribute, load_pictures, read_dataset
 from indexer.encoders import BUILTIN, read_encoder
 from indexer.encoding import Progress
 from indexer.errors import UsageRefused, os_errors
@@ -21,7 +22,6 @@ from retrieval.preprocess import PreprocessSpec
 from retrieval.presets import Preset
 from retrieval.splits import (
     Split,
-    require_trainable,
     split_as_told,
     split_classes,
     split_groups,
@@ -31,12 +31,21 @@ from retrieval.splits import (
 if TYPE_CHECKING:
     from retrieval.training.loop import Progress as RunProgress
     from retrieval.training.recipe import Recipe
-    from retrieval.training.run import TrainedEncoder
 
 SPACE = "object"
 VALIDATION_SHARE = 0.2
 CLASSES, PICTURES, SPLIT_COLUMN = "classes", "pictures", "split"
 TRAIN_HINT = "pip install 'siamese-index[train]'"
+BACKBONE_HINT = "pip install 'siamese-index[train,timm]'"
+_LIBRARIES = (
+    "torch",
+    "pytorch_metric_learning",
+    "safetensors",
+    "onnx",
+    "onnxscript",
+    "tensorboard",
+    "matplotlib",
+)
 
 
 @dataclass(frozen=True)
@@ -67,9 +76,9 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class Follower:
-    """Who follows a run: ``bar`` makes a progress function for a stage, ``say`` takes a line for each epoch."""
+    """Who follows a run: ``bar`` makes a progress function for a stage and its unit, ``say`` takes a line an epoch."""
 
-    bar: Callable[[str], Progress]
+    bar: Callable[[str, str], Progress]
     say: Callable[[str], None]
 
 
@@ -80,11 +89,15 @@ def train(
 
     Raises:
         UsageRefused: pictures, labels or settings that nothing can be learned from, or a folder that is taken.
+        PermissionRefused: pictures that cannot be seen, or a folder that cannot be written to.
     """
+    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise UsageRefused(f"training needs {', '.join(missing)}", TRAIN_HINT)
     try:
         return _train(plan, out, settings, follower, resume=resume)
     except LibraryMissing as error:
-        raise UsageRefused(f"training needs {error}", TRAIN_HINT) from error
+        raise UsageRefused(f"backbone {plan.backbone} needs {error}", BACKBONE_HINT) from error
     except TrainingRefused as error:
         raise UsageRefused(str(error)) from error
 
@@ -92,51 +105,28 @@ def train(
 def _train(
     plan: TrainingPlan, out: Path, settings: Settings, follower: Follower, *, resume: bool
 ) -> TrainingReport:
+    from indexer.training_log import TrainingLog
+    from retrieval.training.loop import Watcher
+    from retrieval.training.run import Mode, NetworkPlan, TrainingTask, make_network, train_encoder
+
     started = time.monotonic()
     examples = read_dataset(plan.dataset, view=plan.preset.view)
-    require_trainable([example.label for example in examples])
+    _groups(plan, examples)  # what must be refused is refused before the first picture is decoded
+    _split(plan, examples)
     folder = TrainingFolder(out, plan.to_dict())
     state = folder.open(resume=resume)
     spec = _spec(plan, out.resolve().name)
-    pictures = load_pictures(examples, spec.preprocess, settings, follower.bar("reading"))
-    split = _split(plan, pictures)
-    trained = _learn(plan, pictures, split, spec, folder, state, follower)
-    report = TrainingReport.of(
-        folder.told, spec, pictures, split, trained, seconds=time.monotonic() - started
-    )
-    folder.finish(
-        graph=trained.graph,
-        spec=json.dumps(spec_document(spec), indent=2) + "\n",
-        weights=trained.weights,
-        metrics=report.to_dict(),
-        card=model_card(report),
-    )
-    return replace(report, encoder=str(out))
-
-
-def _learn(
-    plan: TrainingPlan,
-    pictures: LabelledPictures,
-    split: Split,
-    spec: EncoderSpec,
-    folder: TrainingFolder,
-    state: bytes | None,
-    follower: Follower,
-) -> "TrainedEncoder":
-    try:
-        from retrieval.training.loop import Watcher
-        from retrieval.training.run import Mode, NetworkPlan, TrainingTask, train_encoder
-    except ImportError as error:
-        raise UsageRefused(f"training needs PyTorch and what goes with it: {error}", TRAIN_HINT) from error
-    from indexer.training_log import TrainingLog
-
-    groups = pictures.attribute(plan.group) if plan.group else None
-    task = TrainingTask(pictures.images, pictures.labels, split, plan.preset.augment, groups)
-    network = NetworkPlan(
+    network_plan = NetworkPlan(
         plan.backbone,
         read_encoder(BUILTIN).graph,
         _read(plan.weights) if plan.weights else None,
         Mode(plan.mode) if plan.mode else None,
+    )
+    network = make_network(network_plan, plan.recipe)
+    pictures = load_pictures(examples, spec.preprocess, settings, follower.bar("reading", "images"))
+    split = _split(plan, pictures.examples)
+    task = TrainingTask(
+        pictures.images, pictures.labels, split, plan.preset.augment, _groups(plan, pictures.examples)
     )
     with TrainingLog(folder.path) as log:
 
@@ -145,16 +135,27 @@ def _learn(
             log.write(progress)
             follower.say(_line(progress))
 
-        watcher = Watcher(follower.bar("training"), on_epoch)
-        return train_encoder(
+        trained = train_encoder(
             task,
             network,
+            network_plan,
             plan.recipe,
             spec,
-            watcher,
+            Watcher(follower.bar("training", "batches"), on_epoch),
             resume=state,
-            on_features=follower.bar("looking"),
+            on_features=follower.bar("looking", "images"),
         )
+    report = TrainingReport.of(
+        str(out), folder.told, spec, pictures, split, trained, seconds=time.monotonic() - started
+    )
+    folder.finish(
+        graph=trained.graph,
+        spec=json.dumps(spec_document(spec), indent=2) + "\n",
+        weights=trained.weights,
+        metrics=report.to_dict(),
+        card=model_card(report),
+    )
+    return report
 
 
 def _spec(plan: TrainingPlan, name: str) -> EncoderSpec:
@@ -163,16 +164,19 @@ def _spec(plan: TrainingPlan, name: str) -> EncoderSpec:
     return EncoderSpec(name, "1", shape, (Space(SPACE, plan.recipe.dim),), SPACE, input="images")
 
 
-def _split(plan: TrainingPlan, pictures: LabelledPictures) -> Split:
-    labels, seed = pictures.labels, plan.recipe.seed
+def _split(plan: TrainingPlan, examples: Sequence[Example]) -> Split:
+    labels, seed = [example.label for example in examples], plan.recipe.seed
     if plan.hold_out == CLASSES:
         return split_classes(labels, VALIDATION_SHARE, seed)
     if plan.hold_out == PICTURES:
         return split_pictures(labels, VALIDATION_SHARE, seed)
-    values = pictures.attribute(plan.hold_out)
     if plan.hold_out == SPLIT_COLUMN:
-        return split_as_told(labels, values)
-    return split_groups(labels, values, VALIDATION_SHARE, seed)
+        return split_as_told(labels, [example.attributes.get(SPLIT_COLUMN, "") for example in examples])
+    return split_groups(labels, attribute(examples, plan.hold_out), VALIDATION_SHARE, seed)
+
+
+def _groups(plan: TrainingPlan, examples: Sequence[Example]) -> list[str] | None:
+    return attribute(examples, plan.group) if plan.group else None
 
 
 def _read(path: Path) -> bytes:

@@ -1,14 +1,15 @@
 """The folder that a training run writes: its state while it runs, an encoder and its papers when it is done."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.durable import replace_file, unlink
+from indexer.durable import TEMPORARY_SUFFIX, replace_file, unlink
 from indexer.encoders import GRAPH_FILE, SPEC_FILE
-from indexer.errors import UsageRefused, os_errors
+from indexer.errors import PermissionRefused, UsageRefused, os_errors
 
 WEIGHTS_FILE = "weights.safetensors"
 METRICS_FILE = "metrics.json"
@@ -30,10 +31,15 @@ class TrainingFolder:
         """Find the state to go on from; None where a run begins. Nothing is written yet.
 
         Raises:
-            UsageRefused: the folder holds something else, or the state of a run that was told otherwise.
+            UsageRefused: not a folder, one that holds something else, or the state of a run that was told otherwise.
+            PermissionRefused: nothing can be written there.
         """
+        self._require_writable()
         with os_errors(f"reading {self.path}"):
             names = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
+        names = {
+            name for name in names if not name.endswith(TEMPORARY_SUFFIX)
+        }  # what a killed run left half written
         if GRAPH_FILE in names:
             raise UsageRefused(
                 f"{self.path} holds an encoder already", "give another folder, or remove that one"
@@ -54,12 +60,26 @@ class TrainingFolder:
         with os_errors(f"reading {state}"):
             return state.read_bytes() if state.exists() else None
 
+    def _require_writable(self) -> None:
+        """Learn before the work, and not after it, that there is no place for what comes of it."""
+        if not str(
+            self.path
+        ).isprintable():  # TensorBoard takes text, and an encoder is named after its folder
+            raise UsageRefused(
+                f"{self.path} is not a name in UTF-8 without control characters", "give another"
+            )
+        there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        if not there.is_dir():
+            raise UsageRefused(f"{self.path} cannot be a folder: {there} is a file")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionRefused(f"{there} cannot be written to", "check who owns it and its mode")
+
     def _require_same(self) -> None:
         path = self.path / _RUN_FILE
         with os_errors(f"reading {path}"):
             try:
-                before = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
+                before = dict(json.loads(path.read_text(encoding="utf-8")))
+            except (TypeError, ValueError) as error:
                 raise UsageRefused(
                     f"{path} is not what a run writes: {error}", "give another folder"
                 ) from error
@@ -85,10 +105,11 @@ class TrainingFolder:
         """Write the encoder and its papers, and let go of the state."""
         self._write(WEIGHTS_FILE, weights)
         self._write(METRICS_FILE, _json(metrics))
-        self._write(CARD_FILE, card.encode())
+        self._write(CARD_FILE, card.encode(errors="backslashreplace"))  # names that are not UTF-8
         self._write(SPEC_FILE, spec.encode())
         self._write(GRAPH_FILE, graph)
-        for name in (_STATE_FILE, _RUN_FILE):
+        half_written = [path.name for path in self.path.glob(f"*{TEMPORARY_SUFFIX}")]
+        for name in (_STATE_FILE, _RUN_FILE, *half_written):
             unlink(self.path / name)
 
     def _write(self, name: str, content: bytes) -> None:

@@ -52,6 +52,7 @@ class TrainingReport:
     @classmethod
     def of(
         cls,
+        encoder: str,
         told: "Mapping[str, Any]",
         spec: EncoderSpec,
         pictures: LabelledPictures,
@@ -63,7 +64,7 @@ class TrainingReport:
         """Put together what a finished run knows."""
         counts = Counter(pictures.labels)
         return cls(
-            encoder="",
+            encoder=encoder,
             name=spec.name,
             pictures=len(pictures.examples),
             classes=len(counts),

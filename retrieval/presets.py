@@ -74,6 +74,14 @@ PRESETS = {
             192,
             Augment(0.7, 0.1, 5, perspective=0.1, colour_jitter=0.2, blur=0.2, erase=0.1, noise=0.02),
         ),
+        # Coins, parts, things seen from above: they lie any way round, and their colour says what they are.
+        Preset(
+            "coin",
+            View.COLOUR,
+            Fit.PAD,
+            160,
+            Augment(0.8, 0.05, 180, perspective=0.05, colour_jitter=0.15, blur=0.1, noise=0.01, shift=0.02),
+        ),
         # Aligned crops of 112 px and mirroring, as ArcFace (Deng et al. 2019) trains; the rest as mild as AdaFace's.
         Preset(
             "face",

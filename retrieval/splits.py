@@ -12,6 +12,8 @@ from retrieval.similarity import Int64
 MIN_CLASSES = 2
 # Fewer classes than this can not give any away: then each class gives some of its pictures.
 ENOUGH_CLASSES = 8
+# Fewer pictures than this leave no pair on either side.
+ENOUGH_PICTURES = 4
 
 
 @dataclass(frozen=True)
@@ -49,25 +51,28 @@ def split_groups(labels: Sequence[str], groups: Sequence[str], share: float, see
     if len(names) < 2:
         raise TrainingRefused(f"only one group, {names[0]!r}: there is nothing to hold out")
     split = _split(groups, set(_drawn(names, max(1, round(share * len(names))), seed)), "groups")
-    for rows in (split.train, split.validation):
-        require_trainable([labels[row] for row in rows])
-    return split
+    return _with_two_sides(labels, split)
 
 
 def split_pictures(labels: Sequence[str], share: float, seed: int) -> Split:
-    """Hold out ``share`` of the pictures of each class, at least two where it has four or more."""
+    """Hold out ``share`` of the pictures of each class, at least two where it has four or more; none where fewer.
+
+    Raises:
+        TrainingRefused: fewer than two classes that can give any: then there is nothing to mistake them for.
+    """
     require_trainable(labels)
     generator = np.random.default_rng(seed)
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, label in enumerate(labels):
         rows_of[label].append(row)
+    giving = [rows for _, rows in sorted(rows_of.items()) if len(rows) >= ENOUGH_PICTURES]
+    if len(giving) < MIN_CLASSES:
+        raise TrainingRefused(
+            f"{len(giving)} of the classes have four pictures: it takes two such to hold pictures out; add pictures"
+        )
     held_out: list[int] = []
-    for label in sorted(rows_of):
-        rows = rows_of[label]
-        if len(rows) >= 4:
-            held_out += generator.permutation(rows)[: max(2, round(share * len(rows)))].tolist()
-    if not held_out:
-        raise TrainingRefused("no class has four pictures: too few to hold any out")
+    for rows in giving:
+        held_out += generator.permutation(rows)[: max(2, round(share * len(rows)))].tolist()
     kept = set(range(len(labels))).difference(held_out)
     return Split(np.array(sorted(kept), np.int64), np.array(sorted(held_out), np.int64), "pictures")
 
@@ -80,9 +85,11 @@ def split_as_told(labels: Sequence[str], parts: Sequence[str]) -> Split:
     """
     train = [row for row, part in enumerate(parts) if part.lower() == "train"]
     validation = [row for row, part in enumerate(parts) if part.lower() in {"val", "validation", "valid"}]
-    for rows in (train, validation):
-        require_trainable([labels[row] for row in rows])
-    return Split(np.array(train, np.int64), np.array(validation, np.int64), "column")
+    for name, rows in (("train", train), ("val", validation)):
+        if not rows:
+            marks = ", ".join(repr(part) for part in sorted(set(parts)))
+            raise TrainingRefused(f"no picture is marked {name!r}, only {marks}")
+    return _with_two_sides(labels, Split(np.array(train, np.int64), np.array(validation, np.int64), "column"))
 
 
 def require_trainable(labels: Sequence[str]) -> Counter[str]:
@@ -97,6 +104,15 @@ def require_trainable(labels: Sequence[str]) -> Counter[str]:
     if max(counts.values()) < 2:
         raise TrainingRefused("every class has one picture: likeness is learned from two or more of a class")
     return counts
+
+
+def _with_two_sides(labels: Sequence[str], split: Split) -> Split:
+    for side, rows in (("learned from", split.train), ("held out", split.validation)):
+        try:
+            require_trainable([labels[row] for row in rows])
+        except TrainingRefused as error:
+            raise TrainingRefused(f"in what is {side}, {error}") from error
+    return split
 
 
 def _drawn(names: Sequence[str], count: int, seed: int) -> list[str]:

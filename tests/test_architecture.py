@@ -13,7 +13,7 @@ SOURCES = sorted(path for package in ("retrieval", "indexer") for path in (ROOT 
 # Library: the modules that may import it (folders end with a slash).
 DOORS = {
     "faiss": {"retrieval/search.py"},
-    "onnxruntime": {"retrieval/onnx_encoder.py"},
+    "onnxruntime": {"retrieval/onnx_encoder.py", "retrieval/integer_product.py"},
     "torch": {"retrieval/backbone.py", "retrieval/training/", "indexer/training_log.py"},
     "PIL": {"indexer/decoding/", "indexer/demo/", "indexer/report.py"},
     "pillow_heif": {"indexer/decoding/formats.py"},
@@ -22,6 +22,7 @@ DOORS = {
     "matplotlib": {"indexer/plots.py", "indexer/training_curves.py"},
     "pyarrow": {"indexer/manifest.py"},
     "sklearn": {"retrieval/classification/linear.py"},
+    "cv2": {"retrieval/alignment/opencv.py"},
     "click": {"indexer/cli.py", "indexer/commands/"},
     "rich": {"indexer/commands/"},
     "sqlite3": {"indexer/database.py", "indexer/salvage.py"},

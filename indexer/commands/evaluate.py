@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.commands.options import FILE, common_options
+from indexer.commands.options import FILE, SEED, common_options
 
 if TYPE_CHECKING:
     from indexer.evaluate import EvaluationReport
@@ -62,7 +62,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 @click.option("--html", type=FILE, help="Write one self-contained page with the table and the plots.")
 @click.option("--out", type=FILE, help="Write metrics.json and the plots into this folder.")
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="For everything that is drawn by chance."
+    "--seed", type=SEED, default=0, show_default=True, help="For everything that is drawn by chance."
 )
 @common_options
 def command(
@@ -109,6 +109,8 @@ def command(
     )
     if out is not None:
         _make_folder(out)
+    if html is not None and not html.parent.is_dir():
+        raise UsageRefused(f"{html.parent} is not a folder", "make it first")
     with progress_bar("decoding and encoding", quiet=quiet) as progress:
         report = evaluate(wanted, subjects, settings, baselines=baselines, seed=seed, progress=progress)
     document = report.to_dict()

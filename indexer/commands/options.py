@@ -9,6 +9,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path)
+SEED = click.IntRange(0, 2**32 - 1)
 
 
 def common_options(function: F) -> F:

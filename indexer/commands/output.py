@@ -58,7 +58,7 @@ def print_facts(facts: Sequence[tuple[str, str]]) -> None:
 
 
 @contextmanager
-def progress_bar(label: str, *, quiet: bool) -> Iterator[Any]:
+def progress_bar(label: str, *, quiet: bool, unit: str = "images") -> Iterator[Any]:
     """Give a function (done, total) that draws a bar with rate and time left, on a terminal only."""
     if quiet or not sys.stderr.isatty():
         yield lambda done, total: None  # noqa: ARG005
@@ -78,7 +78,7 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Any]:
 
         def show(done: int, total: int) -> None:
             speed = bar.tasks[0].speed
-            bar.update(task, completed=done, total=total, rate=f"{speed:.0f} images/s" if speed else "")
+            bar.update(task, completed=done, total=total, rate=f"{speed:.0f} {unit}/s" if speed else "")
 
         yield show
 

@@ -1,14 +1,17 @@
 """`index train`."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options
+from indexer.commands.options import FILE, SEED, common_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from indexer.encoding import Progress
     from indexer.training_report import TrainingReport
 
 
@@ -56,7 +59,7 @@ if TYPE_CHECKING:
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), help="The backbone's learning rate.  [default: 1e-4]"
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with a run that was killed.")
 @click.option("--jobs", type=int, help="Decoding processes.  [default: one for each core]")
 @common_options
@@ -100,8 +103,9 @@ def command(
     """
     from dataclasses import replace
 
-    from indexer.commands.output import note, print_json, progress_bar
-    from indexer.errors import DONE, UsageRefused
+    from indexer.commands.output import note, print_json
+    from indexer.errors import DONE, REJECTED, UsageRefused
+    from indexer.location import locate_store
     from indexer.settings import load_settings
     from indexer.train import Follower, TrainingPlan, train
     from retrieval.presets import PRESETS
@@ -126,18 +130,36 @@ def command(
     if rate is not None:
         recipe = replace(recipe, backbone_rate=rate)
     plan = TrainingPlan(dataset, chosen, recipe, backbone, weights, mode, hold_out, group)
-    settings = load_settings(store or out, {"jobs": jobs})
-    with ExitStack() as bars:
-        follower = Follower(
-            lambda label: bars.enter_context(progress_bar(label, quiet=quiet)),
-            lambda line: note(line, quiet=quiet),
-        )
+    settings = load_settings(locate_store(store), {"jobs": jobs})
+    with _bars(quiet=quiet) as bar:
+        follower = Follower(bar, lambda line: note(line, quiet=quiet))
         report = train(plan, out, settings, follower, resume=resume)
     if as_json:
         print_json(report.to_dict())
     else:
         _print(report, quiet=quiet, verbose=verbose)
-    return DONE
+    return REJECTED if report.unusable else DONE
+
+
+@contextmanager
+def _bars(*, quiet: bool) -> "Iterator[Callable[[str, str], Progress]]":
+    """Give a function that makes a stage's bar: it appears with its first step, in place of the one before."""
+    from indexer.commands.output import progress_bar
+
+    with ExitStack() as shown:
+        current: dict[str, Progress] = {}
+
+        def bar(label: str, unit: str) -> "Progress":
+            def show(done: int, total: int) -> None:
+                if label not in current:
+                    shown.close()
+                    current.clear()
+                    current[label] = shown.enter_context(progress_bar(label, quiet=quiet, unit=unit))
+                current[label](done, total)
+
+            return show
+
+        yield bar
 
 
 def _print(report: "TrainingReport", *, quiet: bool, verbose: bool) -> None:

@@ -51,13 +51,11 @@ def make_backbone(name: str, *, builtin_graph: bytes, weights: bytes | None = No
         half = (127.5, 127.5, 127.5)
         return Backbone(SMALL, SmallNetwork(), SMALL_WIDTHS[-1], half, half, pretrained=False)
     if source == "torchvision" and model:
-        module, mean, std = _torchvision(model, pretrained=weights is None)
+        module, mean, std = _torchvision(model, weights)
     elif source == "timm" and model:
-        module, mean, std = _timm(model, pretrained=weights is None)
+        module, mean, std = _timm(model, weights)
     else:
         raise TrainingRefused(f"unknown backbone {name!r}: {BUILTIN}, {SMALL}, torchvision:NAME or timm:NAME")
-    if weights is not None:
-        _load(module, weights, name)
     return Backbone(name, module, _channels(module, name), mean, std, pretrained=True)
 
 
@@ -115,7 +113,7 @@ class _FeatureMaps(nn.Module):
         return F.relu(self.features(images))
 
 
-def _torchvision(model: str, *, pretrained: bool) -> tuple[nn.Module, Channels, Channels]:
+def _torchvision(model: str, weights: bytes | None) -> tuple[nn.Module, Channels, Channels]:
     try:
         from torchvision import models
     except ImportError as error:
@@ -123,17 +121,20 @@ def _torchvision(model: str, *, pretrained: bool) -> tuple[nn.Module, Channels, 
     if model not in models.list_models(module=models):
         raise TrainingRefused(f"torchvision has no model {model!r}")
     try:
-        network = models.get_model(model, weights="DEFAULT" if pretrained else None)
+        network = models.get_model(model, weights="DEFAULT" if weights is None else None)
     except OSError as error:
         raise TrainingRefused(
             f"the weights of torchvision:{model} cannot be fetched ({error}): give them as a file"
         ) from error
     # EfficientNet, MobileNet, ConvNeXt and DenseNet name them; of ResNet and its kin it is all but pooling and classifier.
     named = getattr(network, "features", None)
-    return _FeatureMaps(named or nn.Sequential(*list(network.children())[:-2])), IMAGENET_MEAN, IMAGENET_STD
+    maps = named or nn.Sequential(*list(network.children())[:-2])
+    if weights is not None:
+        _load(network, maps, weights, f"torchvision:{model}")
+    return _FeatureMaps(maps), IMAGENET_MEAN, IMAGENET_STD
 
 
-def _timm(model: str, *, pretrained: bool) -> tuple[nn.Module, Channels, Channels]:
+def _timm(model: str, weights: bytes | None) -> tuple[nn.Module, Channels, Channels]:
     try:
         import timm
     except ImportError as error:
@@ -141,17 +142,19 @@ def _timm(model: str, *, pretrained: bool) -> tuple[nn.Module, Channels, Channel
     if not timm.is_model(model):
         raise TrainingRefused(f"timm has no model {model!r}")
     try:
-        network = timm.create_model(model, pretrained=pretrained, num_classes=0, global_pool="")
+        network = timm.create_model(model, pretrained=weights is None, num_classes=0, global_pool="")
     except (OSError, RuntimeError) as error:
         raise TrainingRefused(
             f"the weights of timm:{model} cannot be fetched ({error}): give them as a file"
         ) from error
+    if weights is not None:
+        _load(network, network, weights, f"timm:{model}")
     mean, std = ([255 * value for value in network.default_cfg[key]] for key in ("mean", "std"))
     return _FeatureMaps(network), tuple(mean), tuple(std)
 
 
-def _load(module: nn.Module, weights: bytes, name: str) -> None:
-    """Load a safetensors file; tensors of a classifier that we do not have are left out."""
+def _load(network: nn.Module, maps: nn.Module, weights: bytes, name: str) -> None:
+    """Load a safetensors file of the whole ``network``, of which only what makes the feature ``maps`` must be there."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -159,11 +162,15 @@ def _load(module: nn.Module, weights: bytes, name: str) -> None:
         tensors = load(weights)
     except SafetensorError as error:
         raise TrainingRefused(f"the weights for {name} are not a safetensors file: {error}") from error
-    missing = module.features.load_state_dict(
-        {key.removeprefix("features."): tensor for key, tensor in tensors.items()}, strict=False
-    ).missing_keys
+    needed = {id(tensor) for tensor in maps.state_dict(keep_vars=True).values()}
+    names = [key for key, tensor in network.state_dict(keep_vars=True).items() if id(tensor) in needed]
+    missing = [key for key in names if key not in tensors]
     if missing:
         raise TrainingRefused(f"the weights for {name} lack {len(missing)} tensors, first {missing[0]}")
+    try:
+        network.load_state_dict({key: tensors[key] for key in names}, strict=False)
+    except RuntimeError as error:
+        raise TrainingRefused(f"the weights for {name} are of another network: {error}") from error
 
 
 @torch.inference_mode()

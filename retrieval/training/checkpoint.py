@@ -42,12 +42,13 @@ def unpack(
     from safetensors.torch import load
 
     try:
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
         tensors = load(content)
-    except (SafetensorError, ValueError, AttributeError) as error:
-        raise TrainingRefused(f"the checkpoint cannot be read: {error}") from error
-    if header.get("format") != _FORMAT:
-        raise TrainingRefused(f"the checkpoint is of another format: {header.get('format')!r}")
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__") or {}
+        facts = json.loads(header["facts"]) if header.get("format") == _FORMAT else None
+    except (SafetensorError, LookupError, ValueError) as error:
+        raise TrainingRefused(f"the checkpoint cannot be read ({error}): begin again") from error
+    if facts is None:
+        raise TrainingRefused(f"the checkpoint is of another format, {header.get('format')!r}: begin again")
     try:
         network.load_state_dict(_part(tensors, "network."))
         objective.load_state_dict(_part(tensors, "objective."))
@@ -56,7 +57,7 @@ def unpack(
         )
     except (RuntimeError, ValueError, KeyError) as error:
         raise TrainingRefused(f"the checkpoint is of another run: {error}") from error
-    return _part(tensors, "best."), json.loads(header["facts"])
+    return _part(tensors, "best."), facts
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

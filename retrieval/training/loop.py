@@ -1,7 +1,8 @@
 """The training loop: epochs of batches, a validation after each, the best weights kept, and a state to go on from."""
 
+import hashlib
+import json
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -13,7 +14,7 @@ from retrieval.errors import TrainingRefused
 from retrieval.evaluation.ranking_metrics import ranking_metrics
 from retrieval.evaluation.task import RetrievalTask
 from retrieval.similarity import Int64
-from retrieval.splits import Split
+from retrieval.splits import Split, require_trainable
 from retrieval.training.checkpoint import pack, unpack
 from retrieval.training.losses import PROXY_LOSSES, Objective
 from retrieval.training.network import SiameseNetwork
@@ -67,7 +68,7 @@ def train(
     Validation is MAP@R over the held-out rows, each against all others; ``resume`` is a state of the same run.
 
     Raises:
-        TrainingRefused: an unknown loss, a state of another run, or a loss that is not finite.
+        TrainingRefused: an unknown loss, a state of another run, or a loss or embeddings that are not finite.
     """
     run = _Run(network, source, labels, split, recipe, groups)
     if resume is not None:
@@ -98,6 +99,7 @@ class _Run:
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
         self._network, self._source, self._split, self._recipe = network, source, split, recipe
+        self._data = _fingerprint(labels, split, groups)
         self._rows = _learnable(split.train, labels, recipe)
         numbers = {label: number for number, label in enumerate(sorted({labels[row] for row in self._rows}))}
         self._targets = np.array([numbers[labels[row]] for row in self._rows])
@@ -165,6 +167,8 @@ class _Run:
         """Judge the network as it is, and keep its weights if it never was better."""
         self._network.eval()
         vectors = self._source.embed(self._network, self._split.validation)
+        if not np.isfinite(vectors).all():
+            raise TrainingRefused(f"embeddings became infinite in epoch {number}: lower the learning rates")
         metrics = ranking_metrics(RetrievalTask.within(vectors, self._validation_labels), ks=(1,))
         epoch = Epoch(number, loss, float(metrics.map_at_r.mean()), float(metrics.recall[1].mean()))
         self.progress.epochs.append(epoch)
@@ -174,7 +178,7 @@ class _Run:
 
     def state(self) -> bytes:
         """Write down everything that the next epoch depends on."""
-        facts = {"recipe": asdict(self._recipe), "progress": asdict(self.progress)}
+        facts = {"recipe": asdict(self._recipe), "data": self._data, "progress": asdict(self.progress)}
         return pack(self._network, self._objective, self._optimizer, self.best, facts)
 
     def restore(self, state: bytes) -> None:
@@ -186,17 +190,35 @@ class _Run:
         best, facts = unpack(state, self._network, self._objective, self._optimizer)
         if facts["recipe"] != asdict(self._recipe):
             raise TrainingRefused("the checkpoint is of a run with another recipe: give the same options")
+        if facts["data"] != self._data:
+            raise TrainingRefused(
+                "the checkpoint is of a run on other pictures or labels, and what it learned from could be held out "
+                "now: begin again"
+            )
         progress = facts["progress"]
         self.progress.epochs = [Epoch(**epoch) for epoch in progress["epochs"]]
         self.progress.best, self.best = progress["best"], best
 
 
 def _learnable(rows: Int64, labels: Sequence[str], recipe: Recipe) -> Int64:
-    """Leave out pictures that are alone in their class where the loss would learn a proxy for each."""
+    """Leave out pictures that are alone in their class where the loss would learn a proxy for each.
+
+    Raises:
+        TrainingRefused: too few classes are left.
+    """
     if recipe.loss not in PROXY_LOSSES:
         return rows
-    counts = Counter(labels[row] for row in rows)
-    return np.array([row for row in rows if counts[labels[row]] > 1], np.int64)
+    counts = require_trainable([labels[row] for row in rows])
+    kept = [row for row in rows if counts[labels[row]] > 1]
+    require_trainable([labels[row] for row in kept])
+    return np.array(kept, np.int64)
+
+
+def _fingerprint(labels: Sequence[str], split: Split, groups: Sequence[str] | None) -> str:
+    """Name what a run learns from and is judged on: a class that moved from one side to the other is a leak."""
+    sides = [split.train.tolist(), split.validation.tolist()]
+    document = json.dumps([list(labels), sides, None if groups is None else list(groups)])
+    return hashlib.sha256(document.encode()).hexdigest()
 
 
 def _objective(recipe: Recipe, classes: int) -> Objective:

@@ -44,7 +44,7 @@ class Objective(nn.Module):
         koleo: float = 0.0,
     ) -> None:
         super().__init__()
-        _require_known(loss, miner, memory=memory, euclidean=euclidean)
+        require_known(loss, miner, memory=memory, euclidean=euclidean)
         distance = _distance(euclidean=euclidean)
         self._loss = _LOSS_MAKERS[loss](distance, classes, dim)
         name = miner or _OWN_MINER.get(loss, "none")
@@ -52,9 +52,7 @@ class Objective(nn.Module):
         self._koleo = koleo
         self._has_memory = memory > 0
         if memory:
-            from pytorch_metric_learning.losses import CrossBatchMemory
-
-            self._loss = CrossBatchMemory(self._loss, dim, memory_size=memory, miner=self._miner)
+            self._loss = _Memory(self._loss, dim, memory, self._miner)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a batch."""
@@ -63,6 +61,29 @@ class Objective(nn.Module):
         else:
             loss = self._loss(embeddings, labels, self._miner(embeddings, labels))
         return loss + self._koleo * koleo(embeddings, labels) if self._koleo else loss
+
+
+class _Memory(nn.Module):
+    """Cross-batch memory whose place in its ring is part of its state: the library keeps that outside."""
+
+    def __init__(self, loss: nn.Module, dim: int, size: int, miner: Any) -> None:
+        from pytorch_metric_learning.losses import CrossBatchMemory
+
+        super().__init__()
+        self._ring = CrossBatchMemory(loss, dim, memory_size=size, miner=miner)
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of a batch against itself and those before it."""
+        return self._ring(embeddings, labels)
+
+    def get_extra_state(self) -> Tensor:
+        """Say where the next embedding goes, and whether all places are taken."""
+        return torch.tensor([self._ring.queue_idx, int(self._ring.has_been_filled)])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Go back to such a place."""
+        place, filled = state.tolist()
+        self._ring.queue_idx, self._ring.has_been_filled = place, bool(filled)
 
 
 def koleo(embeddings: Tensor, labels: Tensor) -> Tensor:
@@ -78,7 +99,12 @@ def koleo(embeddings: Tensor, labels: Tensor) -> Tensor:
     return -torch.log(nearest + 1e-4).mean() if len(nearest) else embeddings.sum() * 0
 
 
-def _require_known(loss: str, miner: str | None, *, memory: int, euclidean: bool) -> None:
+def require_known(loss: str, miner: str | None, *, memory: int, euclidean: bool) -> None:
+    """Refuse a loss that there is not, and what does not go with it.
+
+    Raises:
+        TrainingRefused: with what is known, or what does not fit.
+    """
     if loss not in LOSSES:
         raise TrainingRefused(f"unknown loss {loss!r}; known: {', '.join(LOSSES)}")
     if miner is not None and miner not in MINERS:

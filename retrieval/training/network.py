@@ -5,9 +5,11 @@ import torch.nn.functional as F  # noqa: N812  # the field's name for it
 from torch import Tensor, nn
 
 from retrieval.backbone import GeM
+from retrieval.errors import TrainingRefused
 from retrieval.training.backbones import Backbone
 
 HIDDEN = 512
+_LEAST_VARIANCE = 1e-10  # of features of unit length: below lies only rounding
 
 
 class SiameseNetwork(nn.Module):
@@ -48,10 +50,17 @@ def whiten(head: nn.Linear, features: Tensor, power: float = 0.5) -> None:
     Dividing each component by its deviation to the ``power`` is between PCA (0) and whitening (1); Jégou and Chum,
     "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and whitening", ECCV 2012.
     Components that the features do not have stay as they were, but 0.
+
+    Raises:
+        TrainingRefused: the features are all the same.
     """
     mean = features.double().mean(dim=0)
     centred = features.double() - mean
     variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))
+    if variances.max() < _LEAST_VARIANCE:
+        raise TrainingRefused(
+            "the backbone sees no difference between the pictures: are they all of one colour?"
+        )
     order = variances.argsort(descending=True)[: min(head.out_features, len(features) - 1)]
     weight = directions[:, order] / variances[order].clamp(min=variances.max() * 1e-6) ** (power / 2)
     weight = weight / (centred @ weight).norm(dim=1).mean()

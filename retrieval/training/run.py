@@ -11,12 +11,14 @@ import torch
 from torch import nn
 
 from retrieval.encoder import EncoderSpec
+from retrieval.errors import TrainingRefused
 from retrieval.presets import Augment
 from retrieval.splits import Split
 from retrieval.training.backbones import make_backbone
 from retrieval.training.export import require_agreement, to_onnx
 from retrieval.training.features import frozen_features
 from retrieval.training.loop import Progress, Watcher, train
+from retrieval.training.losses import require_known
 from retrieval.training.memory import keep_freed_memory
 from retrieval.training.network import SiameseNetwork, whiten
 from retrieval.training.recipe import Recipe
@@ -67,8 +69,27 @@ class TrainedEncoder:
     device: str
 
 
+def make_network(plan: NetworkPlan, recipe: Recipe) -> SiameseNetwork:
+    """Make the network as it is before it has seen a picture. What can be refused without pictures is refused here.
+
+    Raises:
+        TrainingRefused: settings that contradict each other, no such backbone, or weights that do not fit it.
+        LibraryMissing: the backbone's library is not installed.
+    """
+    require_known(recipe.loss, recipe.miner, memory=recipe.memory, euclidean=recipe.euclidean)
+    size, per_class = recipe.batch.size, recipe.batch.per_class
+    if 2 * per_class > size:
+        raise TrainingRefused(f"a batch of {size} has no room for two classes with {per_class} pictures each")
+    if 0 < recipe.memory < size:
+        raise TrainingRefused(f"a memory of {recipe.memory} does not hold one batch of {size}")
+    torch.manual_seed(recipe.seed)
+    backbone = make_backbone(plan.backbone, builtin_graph=plan.builtin_graph, weights=plan.weights)
+    return SiameseNetwork(backbone, recipe.dim)
+
+
 def train_encoder(
     task: TrainingTask,
+    network: SiameseNetwork,
     plan: NetworkPlan,
     recipe: Recipe,
     spec: EncoderSpec,
@@ -77,20 +98,16 @@ def train_encoder(
     resume: bytes | None,
     on_features: Callable[[int, int], None],
 ) -> TrainedEncoder:
-    """Train, keep what validated best, export it, and hold the graph against PyTorch.
+    """Train ``network``, keep what validated best, export it, and hold the graph against PyTorch.
 
     Without a ``mode`` the head learns on a backbone that knows pictures, and everything on one that does not.
 
     Raises:
-        TrainingRefused: settings that cannot be trained with, or a graph that is not the network.
-        LibraryMissing: the backbone's library is not installed.
+        TrainingRefused: pictures or settings that cannot be trained with, or a graph that is not the network.
     """
     keep_freed_memory()
-    torch.manual_seed(recipe.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    backbone = make_backbone(plan.backbone, builtin_graph=plan.builtin_graph, weights=plan.weights)
-    mode = plan.mode or (Mode.HEAD if backbone.pretrained else Mode.FULL)
-    network = SiameseNetwork(backbone, recipe.dim)
+    mode = plan.mode or (Mode.HEAD if network.pretrained else Mode.FULL)
     source = _source(network, task, plan, mode, recipe.seed, device, on_features)
     network = network.to(device, memory_format=torch.channels_last)
     progress = train(

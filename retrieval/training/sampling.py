@@ -18,7 +18,7 @@ class BatchPlan:
 
     ``per_class`` pictures of each class (m in "M-per-class sampling"): every class is drawn as often as any other,
     however many pictures it has. With ``groups`` above 0 the classes of a batch come from that many groups
-    (writers, alphabets, shelves), so that the negatives are hard ones.
+    (writers, alphabets, shelves), so that the negatives are hard ones; from more, where these hold one class only.
     """
 
     size: int = 96
@@ -59,7 +59,11 @@ class BatchSampler:
     def _batch(self, generator: np.random.Generator) -> Int64:
         groups = list(self._classes)
         if self._plan.groups:
-            groups = [groups[i] for i in generator.permutation(len(groups))[: self._plan.groups]]
+            groups = [groups[i] for i in generator.permutation(len(groups))]
+            classes_within = np.cumsum(
+                [len(self._classes[one]) + len(self._lone.get(one, [])) for one in groups]
+            )
+            groups = groups[: max(self._plan.groups, int(np.searchsorted(classes_within, 2)) + 1)]
         lone = [row for group in groups for row in self._lone.get(group, [])]
         room = self._plan.size - (min(len(lone), round(self._plan.size * LONE_SHARE)) if lone else 0)
         classes = [label for group in groups for label in self._classes[group]]

@@ -4,11 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-from protocol import Embed, Figures, Task, accuracy, labels, macro_recall, neighbours, without_repeats
+from protocol import Embed, Figures, Task, accuracy, labels, macro_recall, named, without_repeats
 
 from indexer.dataset import Example
-
-NEIGHBOURS = 5
 
 
 def stratified(examples: Sequence[Example], share: float, seed: int) -> Task:
@@ -29,8 +27,11 @@ def stratified(examples: Sequence[Example], share: float, seed: int) -> Task:
 
 def measure(task: Task, embed: Embed) -> Figures:
     """Name each test picture by its nearest in the gallery."""
-    found = neighbours(embed(task.test), embed(task.gallery), labels(task.gallery), NEIGHBOURS)
+    found = named(embed(task.test), embed(task.gallery), labels(task.gallery))
+    wanted = labels(task.test)
     return {
-        "macro recall": macro_recall(found, labels(task.test)),
-        "accuracy": accuracy(found, labels(task.test)),
+        "macro recall": macro_recall(found["k-NN"], wanted),
+        "accuracy": accuracy(found["k-NN"], wanted),
+        "macro recall, SVM": macro_recall(found["SVM"], wanted),
+        "accuracy, SVM": accuracy(found["SVM"], wanted),
     }

@@ -40,6 +40,6 @@ ROW = Row(
     0.702,
     0.802,
     split,
-    ["--preset", "photo", "--mode", "full", "--epochs", "10"],
+    ["--preset", "photo", "--epochs", "10"],
     measure,
 )

@@ -52,7 +52,9 @@ def run(row: Row, data: Path, out: Path, seed: int, *, baselines: bool) -> dict[
         seed,
     ]
     if not (encoder / "model.onnx").exists():
-        subprocess.run([*map(str, command), "--resume"], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([*map(str, command), "--resume"], check=False, stdout=subprocess.DEVNULL)
+        if done.returncode not in {0, 3}:  # 3: finished, some files were left out
+            raise SystemExit(done.returncode)
     shape = read_encoder(str(encoder)).spec.preprocess
     figures = {"trained": row.measure(task, encoder_embed(str(encoder)))}
     if baselines:

@@ -12,6 +12,9 @@ import numpy as np
 from indexer.dataset import Example, load_pictures
 from indexer.encoders import read_encoder
 from indexer.settings import Settings
+from retrieval.classification.head import Head
+from retrieval.classification.linear import LinearSvm
+from retrieval.classification.neighbours import NearestNeighbours
 from retrieval.evaluation.baselines import BASELINES
 from retrieval.evaluation.pairs import LabelledPairs, pair_scores
 from retrieval.evaluation.verification import equal_error_rate, roc_curve
@@ -116,16 +119,15 @@ def labels(examples: Sequence[Example]) -> list[str]:
     return [example.label for example in examples]
 
 
-def neighbours(queries: Vectors, gallery: Vectors, names: Sequence[str], k: int) -> list[str]:
-    """Name each query by the classes of its nearest ``k``, each weighing as much as it is near."""
-    scores = queries @ gallery.T
-    classes = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    numbers = np.array([classes[name] for name in names])
-    found = []
-    for row in scores:
-        nearest = np.argsort(-row, kind="stable")[:k]
-        votes = np.bincount(numbers[nearest], np.exp(row[nearest] / 0.07), len(classes))
-        found.append(list(classes)[int(votes.argmax())])
+HEADS: Mapping[str, Callable[[], Head]] = {"k-NN": NearestNeighbours, "SVM": LinearSvm}
+
+
+def named(queries: Vectors, gallery: Vectors, names: Sequence[str]) -> dict[str, list[str]]:
+    """Name each query as `index classify --head knn` and `--head svm` do: {head: names}."""
+    found = {}
+    for name, make in HEADS.items():
+        head = make().fit(gallery, names)
+        found[name] = [head.classes[best] for best in head.predict_scores(queries).argmax(axis=1)]
     return found
 
 

@@ -1,13 +1,15 @@
 """What training and evaluation get from a folder or a manifest."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from indexer.dataset import LABEL_CONFLICT, load_pictures, read_dataset
-from indexer.errors import UsageRefused
+from indexer.dataset import LABEL_CONFLICT, attribute, load_pictures, read_dataset
+from indexer.errors import PermissionRefused, UsageRefused
 from indexer.settings import Settings
 from retrieval.preprocess import PreprocessSpec
 from tests.pictures import make_catalogue, save
@@ -36,9 +38,9 @@ def test_a_manifest_gives_labels_and_attributes(folder: Path) -> None:
     manifest.write_text("path,label,writer\ncat/00.jpg,a,w1\ndog/01.jpg,b,w2\ndog/02.jpg,,w2\n")
     pictures = load_pictures(read_dataset(manifest), SHAPE, Settings())
     assert pictures.labels == ["a", "b"]
-    assert pictures.attribute("writer") == ["w1", "w2"]
+    assert attribute(pictures.examples, "writer") == ["w1", "w2"]
     with pytest.raises(UsageRefused, match="session"):
-        pictures.attribute("session")
+        attribute(pictures.examples, "session")
 
 
 def test_rows_are_in_order_and_hold_the_pictures_pixels(folder: Path) -> None:
@@ -81,3 +83,18 @@ def test_a_set_without_labels_is_refused_with_what_to_do(tmp_path: Path) -> None
     assert "folder of that name" in refusal.value.hint
     with pytest.raises(UsageRefused, match="neither a folder nor"):
         read_dataset(tmp_path / "missing")
+
+
+def test_a_folder_that_cannot_be_listed_is_refused_for_its_class_would_be_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "dog":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return listed(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    with pytest.raises(PermissionRefused, match="dog cannot be listed"):
+        read_dataset(folder)

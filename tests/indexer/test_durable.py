@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer import durable
-from indexer.errors import DiskFailed, NoSpace, PermissionRefused, StoreLocked, from_os_error
+from indexer.errors import DiskFailed, NoSpace, PermissionRefused, StoreLocked, UsageRefused, from_os_error
 
 
 def test_a_file_written_once_is_named_by_its_content_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -73,3 +73,9 @@ def test_errors_of_the_system_are_named_by_what_they_mean() -> None:
         assert isinstance(from_os_error(OSError(code, "x"), "writing"), PermissionRefused)
     assert isinstance(from_os_error(OSError(errno.EIO, "x"), "writing"), DiskFailed)
     assert from_os_error(OSError(errno.ENOENT, "x"), "writing") is None
+
+
+def test_writing_into_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageRefused, match="there is no folder") as refusal:
+        durable.replace_file(tmp_path / "missing" / "page.html", b"x")
+    assert "make it first" in refusal.value.hint

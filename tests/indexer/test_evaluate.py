@@ -185,6 +185,8 @@ def test_episodes_are_held_within_an_attribute(index: Command, takes: Path) -> N
         (["--pairs", "kind.csv"], "1 same and 0 different pairs"),
         (["--gallery", "takes", "--pairs", "kind.csv"], "need labelled pictures"),
         (["takes", "--out", "kind.csv"], "there is a file of that name"),
+        (["takes", "--html", "nowhere/page.html"], "nowhere is not a folder"),
+        (["takes", "--seed", "-1"], "-1 is not in the range"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_before_anything_is_encoded(

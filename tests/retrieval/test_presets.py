@@ -19,7 +19,7 @@ def spec_of(preset: Preset) -> EncoderSpec:
 
 
 def test_there_is_a_preset_for_each_kind_of_thing() -> None:
-    assert set(PRESETS) == {"photo", "product", "banknote", "face", "signature", "drawing", "audio"}
+    assert set(PRESETS) == {"photo", "product", "banknote", "coin", "face", "signature", "drawing", "audio"}
     assert all(name == preset.name for name, preset in PRESETS.items())
 
 
@@ -36,7 +36,7 @@ def test_every_share_and_probability_lies_between_nothing_and_all(preset: Preset
     values = dataclasses.asdict(preset.augment)
     assert all(0 <= values[name] <= 1 for name in SHARES)
     assert preset.augment.crop_min_scale > 0
-    assert 0 <= preset.augment.turn_degrees <= 45
+    assert 0 <= preset.augment.turn_degrees <= (180 if preset.name == "coin" else 45)
 
 
 @pytest.mark.parametrize("name", ["banknote", "signature", "drawing", "audio"])

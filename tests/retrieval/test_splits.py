@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import TrainingRefused
-from retrieval.splits import ENOUGH_CLASSES, split_as_told, split_classes, split_groups
+from retrieval.splits import ENOUGH_CLASSES, split_as_told, split_classes, split_groups, split_pictures
 
 LABELS = [f"class {row % 10}" for row in range(60)]
 
@@ -73,3 +73,21 @@ def test_what_nothing_can_be_learned_from_is_refused(labels: list[str], words: s
 def test_one_group_leaves_nothing_to_hold_out() -> None:
     with pytest.raises(TrainingRefused, match="only one group"):
         split_groups(LABELS, ["w"] * 60, 0.2, 0)
+
+
+def test_pictures_are_held_out_of_two_classes_or_of_none() -> None:
+    """One class alone is always found: every epoch would be as good as the first."""
+    with pytest.raises(TrainingRefused, match="1 of the classes have four pictures"):
+        split_pictures(["a"] * 10 + ["b"] * 3, 0.2, 0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (["train"] * 50 + ["dev"] * 10, "no picture is marked 'val', only 'dev', 'train'"),
+        (["train"] * 59 + ["val"], "in what is held out, 1 class"),
+    ],
+)
+def test_a_column_that_leaves_a_side_with_too_little_is_refused_by_side(parts: list[str], words: str) -> None:
+    with pytest.raises(TrainingRefused, match=words):
+        split_as_told(LABELS, parts)

@@ -144,3 +144,17 @@ def test_what_does_not_go_together_is_refused_with_what_does(
 ) -> None:
     with pytest.raises(TrainingRefused, match=words):
         Objective(name, dim=5, classes=4, **options)
+
+
+def test_a_memorys_state_goes_on_where_it_was() -> None:
+    """The place in the ring is part of it: without it, a run that goes on would compare with fewer pictures."""
+
+    def make() -> Objective:
+        return Objective("multi-similarity", dim=5, classes=4, memory=20)
+
+    whole, gone_on = make(), make()
+    for _ in range(4):  # 32 of 20: once around
+        whole(VECTORS, LABELS)
+    gone_on.load_state_dict(whole.state_dict())
+    other = torch.nn.functional.normalize(torch.randn(8, 5, generator=torch.Generator().manual_seed(2)))
+    assert gone_on(other, LABELS).item() == whole(other, LABELS).item()

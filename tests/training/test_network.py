@@ -158,7 +158,7 @@ def test_torchvisions_networks_take_weights_from_a_file(model: str) -> None:
     torch.manual_seed(0)
     theirs = models.get_model(model, weights=None)
     maps = getattr(theirs, "features", None) or torch.nn.Sequential(*list(theirs.children())[:-2])
-    weights = save({name: tensor.contiguous() for name, tensor in maps.state_dict().items()})
+    weights = save({name: tensor.contiguous() for name, tensor in theirs.state_dict().items()})
     backbone = make_backbone(f"torchvision:{model}", builtin_graph=GRAPH, weights=weights)
     images = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
@@ -168,6 +168,26 @@ def test_torchvisions_networks_take_weights_from_a_file(model: str) -> None:
         make_backbone(f"torchvision:{model}", builtin_graph=GRAPH, weights=b"nothing of the kind")
     with pytest.raises(TrainingRefused, match="lack"):
         make_backbone(f"torchvision:{model}", builtin_graph=GRAPH, weights=save({"x": torch.zeros(1)}))
+    misshapen = save({name: torch.zeros(3) for name in theirs.state_dict()})
+    with pytest.raises(TrainingRefused, match="of another network"):
+        make_backbone(f"torchvision:{model}", builtin_graph=GRAPH, weights=misshapen)
+
+
+def test_timms_networks_take_weights_from_a_file() -> None:
+    timm = pytest.importorskip("timm", reason="timm's backbones need: pip install 'siamese-index[timm]'")
+    from safetensors.torch import save
+
+    torch.manual_seed(0)
+    theirs = timm.create_model("resnet18", pretrained=False).eval()
+    weights = save({name: tensor.contiguous() for name, tensor in theirs.state_dict().items()})
+    backbone = make_backbone("timm:resnet18", builtin_graph=GRAPH, weights=weights)
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(backbone.module.eval()(images), theirs.forward_features(images).relu())
+    assert backbone.channels == 512
+    assert backbone.mean == pytest.approx((123.675, 116.28, 103.53))
+    with pytest.raises(TrainingRefused, match="timm has no model 'nothing'"):
+        make_backbone("timm:nothing", builtin_graph=GRAPH)
 
 
 def test_a_torchvision_network_trains_and_ships_like_ours() -> None:
@@ -176,8 +196,7 @@ def test_a_torchvision_network_trains_and_ships_like_ours() -> None:
 
     torch.manual_seed(0)
     theirs = models.resnet18(weights=None)
-    maps = torch.nn.Sequential(*list(theirs.children())[:-2])
-    weights = save({name: tensor.contiguous() for name, tensor in maps.state_dict().items()})
+    weights = save({name: tensor.contiguous() for name, tensor in theirs.state_dict().items()})
     backbone = make_backbone("torchvision:resnet18", builtin_graph=GRAPH, weights=weights)
     network = SiameseNetwork(replace(backbone, pretrained=True), 16).eval()
     graph = to_onnx(network, 48, "object")

@@ -61,3 +61,11 @@ def test_lone_pictures_are_negatives_of_their_own_group() -> None:
 def test_the_same_seed_draws_the_same_batches() -> None:
     sampler = BatchSampler(np.repeat(np.arange(20), 5), BatchPlan(size=16))
     assert batches(sampler, 3) == batches(sampler, 3) != batches(sampler, 4)
+
+
+def test_a_batch_never_holds_one_class_only() -> None:
+    """A group of one class has nothing that its pictures must be told from."""
+    labels = np.repeat(np.arange(10), 6)
+    groups = [f"shelf {label}" for label in labels]
+    for batch in batches(BatchSampler(labels, BatchPlan(size=12, per_class=4, groups=1), groups)):
+        assert len(set(labels[batch])) == 2

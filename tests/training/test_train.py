@@ -32,8 +32,9 @@ def index(*arguments: object, **options: object) -> subprocess.CompletedProcess[
 
 def train(dataset: Path, out: Path, *options: object) -> dict[str, object]:
     result = index("train", dataset, "--out", out, "--json", *QUICK, *options)
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    report: dict[str, object] = json.loads(result.stdout)
+    assert result.returncode == (3 if report["unusable"] else 0), result.stderr
+    return report
 
 
 def refused(dataset: Path, out: Path, *options: object) -> str:
@@ -155,25 +156,6 @@ def test_a_finished_folder_and_a_folder_of_other_things_are_not_overwritten(
     (tmp_path / "notes.txt").write_text("mine")
     assert "holds other files" in refused(dataset, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--preset", "holiday"], "unknown preset 'holiday'"),
-        (["--loss", "hinge"], "unknown loss 'hinge'"),
-        (["--backbone", "resnet"], "unknown backbone 'resnet'"),
-        (["--hold-out", "writer"], "no attribute 'writer'"),
-        (["--group", "shelf"], "no attribute 'shelf'"),
-        (["--weights", "missing.safetensors"], "missing.safetensors does not exist"),
-        (["--loss", "arcface", "--memory", "10"], "no miner and no memory"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused_and_leaves_no_run_behind(
-    dataset: Path, tmp_path: Path, options: list[str], words: str
-) -> None:
-    assert words in refused(dataset, tmp_path / "out", *options)
-    assert not (tmp_path / "out").exists()
 
 
 def test_one_class_and_one_picture_a_class_are_refused_before_anything_is_read(tmp_path: Path) -> None:
