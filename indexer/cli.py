@@ -28,6 +28,7 @@ VERBS = {
     "remove": "Take files or folders out of the index; they stay on disk.",
     "status": "Say what the index holds, and what it rejected and why.",
     "train": "Train an encoder on your own labelled pictures.",
+    "verify": "Judge whether two pictures are one, edited or altered, and what was changed.",
 }
 
 

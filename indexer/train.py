@@ -121,6 +121,7 @@ def _train(
         read_encoder(BUILTIN).graph,
         _read(plan.weights) if plan.weights else None,
         Mode(plan.mode) if plan.mode else None,
+        grid=plan.preset.grid,
     )
     network = make_network(network_plan, plan.recipe)
     pictures = load_pictures(examples, spec.preprocess, settings, follower.bar("reading", "images"))

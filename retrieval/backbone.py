@@ -162,16 +162,22 @@ def renamed(name: str) -> str:
 
 
 class GeM(nn.Module):
-    """Generalised mean pooling, (n, c, h, w) to (n, c): p = 1 is the mean, p to infinity the maximum.
+    """Generalised mean pooling of each cell of a grid: p = 1 is the mean, p to infinity the maximum.
 
     Radenović, Tolias and Chum, "Fine-tuning CNN image retrieval with no human annotation", PAMI 2018. Values
-    below GEM_EPSILON count as that, so the map should not be negative (after a ReLU it is not).
+    below GEM_EPSILON count as that, so the map should not be negative (after a ReLU it is not). A ``grid`` of 1 forgets
+    where in the picture something is; of more, the picture is compared part by part.
     """
 
-    def __init__(self, p: float = 3.0, *, learn: bool = False) -> None:
+    def __init__(self, p: float = 3.0, *, learn: bool = False, grid: int = 1) -> None:
         super().__init__()
         self.p = nn.Parameter(torch.tensor(float(p)), requires_grad=learn)
+        self.grid = grid
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) to (n, c)."""
-        return x.clamp(min=GEM_EPSILON).pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)
+        """(n, c, h, w) to (n, c * grid * grid)."""
+        powers = x.clamp(min=GEM_EPSILON).pow(self.p)
+        means = (
+            powers.mean(dim=(2, 3)) if self.grid == 1 else F.adaptive_avg_pool2d(powers, self.grid).flatten(1)
+        )
+        return means.pow(1 / self.p)

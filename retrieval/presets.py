@@ -38,13 +38,17 @@ class Augment:
 
 @dataclass(frozen=True)
 class Preset:
-    """What an encoder of one kind of thing takes: ``size`` in pixels, and how its training pictures vary."""
+    """What an encoder of one kind of thing takes: ``size`` in pixels, and how its training pictures vary.
+
+    ``grid`` is the number of cells a side that pooling keeps apart: more than 1 for what always lies the same way.
+    """
 
     name: str
     view: View
     fit: Fit
     size: int
     augment: Augment
+    grid: int = 1
 
 
 PRESETS = {
@@ -99,7 +103,7 @@ PRESETS = {
             Augment(0.9, 0.05, 3, blur=0.1, noise=0.02, shift=0.05),
         ),
         # Omniglot's affine changes (Koch et al. 2015): turns of 10 degrees, shifts of 2 in 105 pixels, scales from 0.8.
-        Preset("drawing", View.INK, Fit.PAD, 64, Augment(0.64, 0.1, 10, blur=0.1, shift=0.02)),
+        Preset("drawing", View.INK, Fit.PAD, 64, Augment(0.64, 0.1, 10, blur=0.1, shift=0.02), grid=3),
         # SpecAugment (Park et al. 2019): masks of time and of frequency; a shift is also one of pitch, so a small one.
         Preset(
             "audio",

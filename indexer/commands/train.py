@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     "--dim", type=click.IntRange(2, 4096), default=256, show_default=True, help="Of the embeddings."
 )
 @click.option("--size", type=click.IntRange(16, 1024), help="Pixels of a side.  [default: the preset's]")
+@click.option(
+    "--grid",
+    type=click.IntRange(1, 8),
+    help="Cells a side that pooling keeps apart.  [default: the preset's]",
+)
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
 @click.option(
     "--patience", type=click.IntRange(1), default=8, show_default=True, help="Epochs without a better one."
@@ -80,6 +85,7 @@ def command(
     groups: int,
     dim: int,
     size: int | None,
+    grid: int | None,
     epochs: int,
     patience: int,
     batch: int,
@@ -114,7 +120,8 @@ def command(
 
     if preset not in PRESETS:
         raise UsageRefused(f"unknown preset {preset!r}", f"known: {', '.join(PRESETS)}")
-    chosen = replace(PRESETS[preset], size=size) if size else PRESETS[preset]
+    chosen = PRESETS[preset]
+    chosen = replace(chosen, size=size or chosen.size, grid=grid or chosen.grid)
     recipe = Recipe(
         loss=loss,
         miner=miner,

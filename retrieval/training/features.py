@@ -28,17 +28,17 @@ def frozen_features(
     threads: int,
     progress: Callable[[int, int], None],
 ) -> Float32:
-    """Pool the backbone's maps of (n, size, size, 3) uint8 pictures: (views, n, channels), unit length.
+    """Pool the backbone's maps of (n, size, size, 3) uint8 pictures: (views, n, width), unit length.
 
     View 0 is the picture as it is, the others are varied. ONNX Runtime runs the backbone: on a CPU several times
     faster than PyTorch.
     """
     size = images.shape[1]
-    space = Space("features", network.channels)
+    space = Space("features", network.width)
     shape = PreprocessSpec(size=size, layout="NHWC", dtype="uint8")
     spec = EncoderSpec("features", "1", shape, (space,), "features")
     encoder = OnnxEncoder(to_onnx(network, size, "features", features=True), spec, threads=threads)
-    features = np.empty((views, len(images), network.channels), np.float32)
+    features = np.empty((views, len(images), network.width), np.float32)
     generator = torch.Generator().manual_seed(seed)
     for view in range(views):
         for start in range(0, len(images), _RUN):

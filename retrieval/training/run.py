@@ -48,13 +48,14 @@ class TrainingTask:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """The network to train. ``weights`` is a safetensors file; ``views`` counts those that a frozen backbone sees."""
+    """The network to train. ``weights`` is a safetensors file; ``views`` counts those that a frozen backbone sees, ``grid`` the cells a side that pooling keeps."""
 
     backbone: str
     builtin_graph: bytes
     weights: bytes | None = None
     mode: Mode | None = None
     views: int = 4
+    grid: int = 1
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def make_network(plan: NetworkPlan, recipe: Recipe) -> SiameseNetwork:
         raise TrainingRefused(f"a memory of {recipe.memory} does not hold one batch of {size}")
     torch.manual_seed(recipe.seed)
     backbone = make_backbone(plan.backbone, builtin_graph=plan.builtin_graph, weights=plan.weights)
-    return SiameseNetwork(backbone, recipe.dim)
+    return SiameseNetwork(backbone, recipe.dim, plan.grid)
 
 
 def train_encoder(

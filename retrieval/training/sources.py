@@ -60,7 +60,7 @@ class PictureSource:
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """(views, n, channels) pooled features of a frozen backbone; view 0 is of the picture as it is."""
+    """(views, n, width) pooled features of a frozen backbone; view 0 is of the picture as it is."""
 
     features: Float32
     device: torch.device

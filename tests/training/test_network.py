@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs: pip install 'siamese-index[train]'")
 
 from indexer.encoders import BUILTIN, read_encoder  # noqa: E402
+from retrieval.backbone import GeM  # noqa: E402
 from retrieval.encoder import EncoderSpec, Space  # noqa: E402
 from retrieval.errors import TrainingRefused  # noqa: E402
 from retrieval.onnx_encoder import OnnxEncoder  # noqa: E402
@@ -28,9 +29,9 @@ def pixels(count: int, size: int) -> np.ndarray:
     return np.stack([np.asarray(picture(seed, (size, size))) for seed in range(count)])
 
 
-def small(dim: int = 8) -> SiameseNetwork:
+def small(dim: int = 8, grid: int = 1) -> SiameseNetwork:
     torch.manual_seed(0)
-    return SiameseNetwork(make_backbone("small", builtin_graph=GRAPH), dim).eval()
+    return SiameseNetwork(make_backbone("small", builtin_graph=GRAPH), dim, grid).eval()
 
 
 def spec_of(size: int, dim: int) -> EncoderSpec:
@@ -86,6 +87,26 @@ def test_half_whitening_gives_components_the_root_of_their_deviation() -> None:
     assert torch.allclose(deviations / deviations[0], torch.tensor([4.0, 3.0, 2.0]) / 4, atol=0.05)
 
 
+def test_whitening_is_the_same_of_few_pictures_and_of_many() -> None:
+    """Of fewer rows than columns another product is taken apart; what it holds is the same."""
+    features = torch.randn(30, 20, generator=torch.Generator().manual_seed(0))
+    wide = torch.cat([features, torch.zeros(30, 20)], dim=1)
+    narrow_head, wide_head = torch.nn.Linear(20, 6), torch.nn.Linear(40, 6)
+    whiten(narrow_head, features)
+    whiten(wide_head, wide)
+    narrow, broad = narrow_head(features).detach(), wide_head(wide).detach()
+    assert torch.allclose(narrow @ narrow.T, broad @ broad.T, atol=1e-3)
+
+
+def test_a_grid_pools_each_cell_by_itself() -> None:
+    maps = torch.rand(2, 5, 6, 9, generator=torch.Generator().manual_seed(0))
+    got = GeM(3.0, grid=3)(maps).view(2, 5, 3, 3)
+    for row in range(3):
+        for column in range(3):
+            cell = maps[:, :, 2 * row : 2 * row + 2, 3 * column : 3 * column + 3]
+            assert torch.allclose(got[:, :, row, column], GeM(3.0)(cell), atol=1e-5)
+
+
 def test_a_head_wider_than_there_are_pictures_is_filled_with_nothing() -> None:
     head = torch.nn.Linear(16, 12)
     whiten(head, torch.randn(5, 16, generator=torch.Generator().manual_seed(0)))
@@ -93,8 +114,9 @@ def test_a_head_wider_than_there_are_pictures_is_filled_with_nothing() -> None:
     assert head.weight[4:].abs().sum() == 0
 
 
-def test_the_graph_gives_the_networks_embeddings() -> None:
-    network, images = small(), pixels(20, 32)
+@pytest.mark.parametrize("grid", [1, 2, 3])
+def test_the_graph_gives_the_networks_embeddings(grid: int) -> None:
+    network, images = small(grid=grid), pixels(20, 32)
     graph = to_onnx(network, 32, "object")
     assert require_agreement(graph, spec_of(32, 8), network, images, 1) > 0.9999
 
