@@ -62,7 +62,18 @@ if TYPE_CHECKING:
     "--per-class", type=click.IntRange(2), default=4, show_default=True, help="Of each class in a batch."
 )
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), help="The backbone's learning rate.  [default: 1e-4]"
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=1e-4,
+    show_default=True,
+    help="The backbone's learning rate, where it learns.",
+)
+@click.option(
+    "--head-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=1e-3,
+    show_default=True,
+    help="The head's learning rate.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with a run that was killed.")
@@ -90,7 +101,8 @@ def command(
     patience: int,
     batch: int,
     per_class: int,
-    rate: float | None,
+    rate: float,
+    head_rate: float,
     seed: int,
     resume: bool,
     jobs: int | None,
@@ -132,10 +144,10 @@ def command(
         epochs=epochs,
         patience=patience,
         batch=BatchPlan(batch, per_class, groups if group else 0),
+        backbone_rate=rate,
+        head_rate=head_rate,
         seed=seed,
     )
-    if rate is not None:
-        recipe = replace(recipe, backbone_rate=rate)
     plan = TrainingPlan(dataset, chosen, recipe, backbone, weights, mode, hold_out, group)
     settings = load_settings(locate_store(store), {"jobs": jobs})
     with _bars(quiet=quiet) as bar:

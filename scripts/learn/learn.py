@@ -87,7 +87,7 @@ def main() -> int:
         for figure in runs[0][name]:
             values = [figures[name][figure] for figures in runs]
             spread = f" ± {np.std(values):.4f}" if len(values) > 1 else ""
-            print(f"{row.name:<11}{name:<17}{figure:<24}{np.mean(values):.4f}{spread}")
+            print(f"{row.name:<15}{name:<18}{figure:<24}{np.mean(values):.4f}{spread}")
     reached = np.mean([figures["trained"][row.figure] for figures in runs])
     sign = "at most" if row.less else "at least"
     print(f"{row.name}: {row.figure} {reached:.4f}; must be {sign} {row.must}, aim {row.aim}")
