@@ -13,7 +13,7 @@ from retrieval.preprocess import PIXELS_VERSION, Fit, PreprocessSpec, View
 from retrieval.similarity import Float32, Metric
 
 SPEC_FORMAT = 1
-MAX_DIM = 16_384
+MAX_DIM = 32_768
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from retrieval.encoder import EncoderSpec
+from retrieval.encoder import MAX_DIM, EncoderSpec
 from retrieval.errors import TrainingRefused
 from retrieval.presets import Augment
 from retrieval.splits import Split
@@ -85,6 +85,12 @@ def make_network(plan: NetworkPlan, recipe: Recipe) -> SiameseNetwork:
         raise TrainingRefused(f"a memory of {recipe.memory} does not hold one batch of {size}")
     torch.manual_seed(recipe.seed)
     backbone = make_backbone(plan.backbone, builtin_graph=plan.builtin_graph, weights=plan.weights)
+    width = backbone.channels * plan.grid**2
+    if width > MAX_DIM:
+        raise TrainingRefused(
+            f"a grid of {plan.grid} cells a side gives {width} features a picture, at most {MAX_DIM} are learned from:"
+            " take a smaller grid"
+        )
     return SiameseNetwork(backbone, recipe.dim, plan.grid)
 
 

@@ -8,7 +8,7 @@ from indexer.dataset import Example
 from retrieval.evaluation.episodes import few_shot_accuracy
 from retrieval.evaluation.pairs import pairs_from_labels
 
-TEST_PEOPLE = 8
+TEST_PEOPLE = 5
 
 
 def split(data: Path, seed: int) -> Task:
@@ -31,7 +31,24 @@ ROW = Row(
     0.05,
     0.02,
     split,
-    ["--preset", "face", "--mode", "full", "--epochs", "20"],
+    [
+        "--preset",
+        "face",
+        "--mode",
+        "full",
+        "--grid",
+        "4",
+        "--hold-out",
+        "classes",
+        "--patience",
+        "25",
+        "--loss",
+        "supcon",
+        "--per-class",
+        "8",
+        "--epochs",
+        "30",
+    ],
     measure,
     less=True,
 )

@@ -41,6 +41,7 @@ def write_manifest(dataset: Path, column: str, values: tuple[str, ...]) -> Path:
         (["--loss", "arcface", "--memory", "24"], "no miner and no memory"),
         (["--miner", "softest"], "unknown miner 'softest'"),
         (["--backbone", "resnet"], "unknown backbone 'resnet'"),
+        (["--backbone", "builtin", "--grid", "8"], "take a smaller grid"),
         (["--backbone", "torchvision:nothing"], "torchvision has no model 'nothing'"),
         (["--weights", "missing.safetensors"], "missing.safetensors does not exist"),
         (["--hold-out", "writer"], "no attribute 'writer'"),
