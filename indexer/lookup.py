@@ -6,6 +6,7 @@ again in float64. A proposal that FAISS scored otherwise is damage, not an answe
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -140,17 +141,19 @@ class Gallery:
 
     def _open_current(self, connection: Connection, space: Space) -> None:
         """Open this snapshot's search structure; one that builds have overtaken and removed is no damage."""
-        try:
-            self.open_index(space)
-        except StoreDamaged:
-            with self.store.database.reading() as later:
-                overtaken = require_generation(later, self.store).id != self.generation.id
-            if not overtaken:
-                raise
-            connection.exec_driver_sql("COMMIT")
-            connection.exec_driver_sql("BEGIN")
-            self.follow(connection)
-            self.open_index(space)
+        while True:
+            try:
+                self.open_index(space)
+            except StoreDamaged:
+                with self.store.database.reading() as later:
+                    overtaken = require_generation(later, self.store).id != self.generation.id
+                if not overtaken:
+                    raise
+                connection.exec_driver_sql("COMMIT")
+                connection.exec_driver_sql("BEGIN")
+                self.follow(connection)
+            else:
+                return
 
     def follow(self, connection: Connection) -> None:
         """Move on to the generation that this snapshot sees.
@@ -163,6 +166,11 @@ class Gallery:
             if current.fingerprint != self.generation.fingerprint:
                 raise WrongEncoder("the index was rebuilt with another encoder meanwhile", "ask again")
             self.generation, self._indexes = current, {}
+
+    def open_ahead(self, space: Space) -> None:
+        """Open the search structure before it is asked for; what is wrong with it, `find` says or finds overtaken."""
+        with suppress(StoreDamaged):
+            self.open_index(space)
 
     def open_index(self, space: Space) -> NeighbourIndex:
         """Return the search structure of a space, read once.

@@ -67,7 +67,7 @@ def query(
         WrongEncoder, StoreDamaged: the index cannot be trusted to answer.
     """
     chosen, by = gallery.generation.space(space), metric or gallery.generation.metric
-    ready, vectors = embed(gallery, images, sandbox, chosen, lambda: gallery.open_index(chosen))
+    ready, vectors = embed(gallery, images, sandbox, chosen, lambda: gallery.open_ahead(chosen))
     matches: list[list[Match]] = []
     if len(vectors):
         contents = [entry.sha256 for entry in ready if entry.picture is not None]

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def database_copy(store: Path) -> Iterator[sqlite3.Connection]:
     with tempfile.TemporaryDirectory(prefix="index-look-") as folder:
         for suffix in ("", "-wal"):
             source = store / f"catalog.db{suffix}"
-            if source.exists():
+            with suppress(FileNotFoundError):  # a build that ends meanwhile puts its log into the database
                 shutil.copyfile(source, Path(folder) / source.name)
         with closing(sqlite3.connect(Path(folder) / "catalog.db")) as connection:
             yield connection

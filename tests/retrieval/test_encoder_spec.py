@@ -108,7 +108,7 @@ def test_a_space_is_found_by_name_and_a_missing_one_says_what_there_is() -> None
         (changed("spaces", 0, "name", to="../copy"), "letters, digits"),
         (changed("spaces", 0, "name", to=""), "letters, digits"),
         (changed("spaces", 0, "dim", to=0), "dimension 0"),
-        (changed("spaces", 0, "dim", to=4097), "dimension 4097"),
+        (changed("spaces", 0, "dim", to=40_000), "dimension 40000"),
         (changed("spaces", 0, "dim", to=64.5), "64.5"),
         (changed("spaces", 0, "metric", to="hamming"), "hamming"),
         (changed("spaces", 0, "size", to=3), "size"),
