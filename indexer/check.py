@@ -204,9 +204,14 @@ def _check_faiss(store: Store) -> Iterator[Finding]:
     for space in generation.spec.spaces:
         file = generation.faiss[space.name]
         path = store.faiss_path(file.sha256)
-        facts = {"metric": space.metric, "count": generation.item_count, "recall": file.recall}
         try:
-            index = store.read_faiss(file.sha256, dim=space.dim, **facts)  # type: ignore[arg-type]
+            index = store.read_faiss(
+                file.sha256,
+                dim=space.dim,
+                metric=space.metric,
+                count=generation.item_count,
+                recall=file.recall,
+            )
         except StoreDamaged as error:
             yield Finding(Severity.DAMAGE, "faiss-damaged", str(path), str(error))
             continue

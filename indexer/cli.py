@@ -35,18 +35,18 @@ VERBS = {
 class Verbs(click.Group):
     """A group whose commands are modules of indexer.commands, imported when they are called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Name all verbs."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  (click's signature)
         """Import one verb's module."""
         if cmd_name not in VERBS:
             return None
         command = importlib.import_module(f"indexer.commands.{cmd_name}").command
         return command if isinstance(command, click.Command) else None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  (click's signature)
         """List the verbs from the table above."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
@@ -63,8 +63,8 @@ def index() -> None:
     index dedupe
 
     Exit codes: 0 done · 1 a bug of ours · 2 wrong usage · 3 finished, some files rejected · 4 found (with
-    --fail-on-found) · 10 no index · 11 locked · 12 damaged · 13 made by a newer version · 14 no space ·
-    15 permission · 16 wrong encoder · 130 interrupted.
+    --fail-on-found), or by verify not the same · 10 no index · 11 locked · 12 damaged · 13 made by a newer
+    version · 14 no space · 15 permission · 16 wrong encoder · 130 interrupted.
     """  # noqa: D301  (\b is click's mark for a block that is not to be wrapped)
 
 
@@ -117,7 +117,7 @@ def run(arguments: list[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (a signal handler's)
     raise KeyboardInterrupt
 
 

@@ -66,7 +66,7 @@ def _copy_rows(source_path: Path, target: sqlite3.Connection, table: Table) -> i
             try:
                 for name in documents & set(row):
                     json.loads(row[name])
-                statement = f"INSERT OR IGNORE INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
+                statement = f"INSERT OR IGNORE INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  (our own names)
                 target.execute(statement, (*row.values(),))
             except (sqlite3.Error, TypeError, ValueError):  # not a row that was written by us
                 continue
@@ -87,7 +87,7 @@ def _readable_rows(path: Path, table: str) -> Iterator[dict[str, Any]]:
             with closing(sqlite3.connect(path)) as source:
                 source.text_factory = _lenient_text
                 source.execute("PRAGMA query_only=ON")
-                cursor = source.execute(f"SELECT rowid, * FROM {table} NOT INDEXED ORDER BY rowid {order}")  # noqa: S608
+                cursor = source.execute(f"SELECT rowid, * FROM {table} NOT INDEXED ORDER BY rowid {order}")  # noqa: S608  (our own names)
                 columns = [column[0] for column in cursor.description][1:]
                 for rowid, *row in cursor:
                     if rowid in seen:

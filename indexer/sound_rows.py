@@ -76,6 +76,6 @@ def _read_part(
     return items
 
 
-def _require(sound: bool, table: str, id_: int) -> None:  # noqa: FBT001
+def _require(sound: bool, table: str, id_: int) -> None:  # noqa: FBT001  (reads as an assertion)
     if not sound:
         raise StoreDamaged(f"row {id_} of table {table} is not what was written", REPAIR_HINT)

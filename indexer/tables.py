@@ -25,11 +25,11 @@ class FilePath(TypeDecorator[str]):
     impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002  (SQLAlchemy's signature)
         """Encode for the database."""
         return None if value is None else os.fsencode(value)
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (SQLAlchemy's signature)
         """Decode from the database."""
         return None if value is None else os.fsdecode(value)
 
@@ -60,7 +60,7 @@ class Item(Base):
     """One content: the picture itself, wherever its files lie."""
 
     __tablename__ = "items"
-    __table_args__ = {"sqlite_autoincrement": True}  # an id is never given twice  # noqa: RUF012
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (SQLAlchemy's way; an id is never given twice)
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger, index=True)
@@ -141,7 +141,7 @@ class Generation(Base):
     """One committed state of the index. The newest row is the current one: inserting it is the commit."""
 
     __tablename__ = "generations"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (as above)
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     created_at: Mapped[str] = mapped_column(String(32), default=now)
     encoder_id: Mapped[int] = mapped_column(ForeignKey("encoders.id"))

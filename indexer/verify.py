@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.decoding.picture import Picture
+from indexer.decoding.picture import Picture, padded_box
 from indexer.decoding.sandbox import Job, Sandbox
 from indexer.encoders import BUILTIN, EncoderFiles
 from indexer.errors import REJECTED, IndexerError, UsageRefused
@@ -136,12 +136,9 @@ class _Compared:
 
 def _compared(picture: Picture) -> _Compared:
     """Cut off the white that `Fit.PAD` put around it."""
-    side = len(picture.pixels)
-    scale = side / max(picture.width, picture.height)
-    width, height = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    left, top = (side - width) // 2, (side - height) // 2
-    pixels = picture.pixels[top : top + height, left : left + width]
-    return _Compared(pixels, (picture.width / width, picture.height / height))
+    left, top, right, bottom = padded_box(picture.width, picture.height, len(picture.pixels))
+    scale = picture.width / (right - left), picture.height / (bottom - top)
+    return _Compared(picture.pixels[top:bottom, left:right], scale)
 
 
 def _in_file(box: Box, picture: _Compared) -> list[int]:

@@ -3,6 +3,7 @@
 RetrievalError
 ├── EncoderInvalid        a graph or its spec cannot be used
 ├── VectorsInvalid        vectors of the wrong shape, type or value (NaN, infinite)
+├── PictureInvalid        an array that is no picture
 ├── LabelsInvalid         not one label a vector, or too few classes or pairs for what is asked
 ├── LibraryMissing        an optional library is not installed
 ├── IndexInvalid          bytes that are not a sound FAISS index of the expected kind
@@ -21,6 +22,10 @@ class EncoderInvalid(RetrievalError):
 
 class VectorsInvalid(RetrievalError):
     """Vectors have the wrong shape or type, or hold a value that is not finite."""
+
+
+class PictureInvalid(RetrievalError):
+    """An array that is no picture: not (height, width, 3), not uint8, or without pixels."""
 
 
 class LabelsInvalid(RetrievalError):

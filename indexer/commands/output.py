@@ -61,7 +61,7 @@ def print_facts(facts: Sequence[tuple[str, str]]) -> None:
 def progress_bar(label: str, *, quiet: bool, unit: str = "images") -> Iterator[Any]:
     """Give a function (done, total) that draws a bar with rate and time left, on a terminal only."""
     if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None  # noqa: ARG005
+        yield lambda done, total: None  # noqa: ARG005  (called as the bar is)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

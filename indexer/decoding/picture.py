@@ -50,3 +50,11 @@ class Picture:
     width: int
     height: int
     format: str
+
+
+def padded_box(width: float, height: float, side: int) -> tuple[int, int, int, int]:
+    """Where `Fit.PAD` puts a picture of these proportions in a square: (left, top, right, bottom) in its pixels."""
+    scale = side / max(width, height)
+    across, down = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (side - across) // 2, (side - down) // 2
+    return left, top, left + across, top + down

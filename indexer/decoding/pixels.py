@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from indexer.decoding.picture import padded_box
 from retrieval.preprocess import Fit
 
 Box = tuple[int, int, int, int]
@@ -92,8 +93,8 @@ def _wanted(extent: tuple[float, float], fit: Fit) -> tuple[float, float, float,
 def _target(width: float, height: float, size: int, fit: Fit) -> tuple[int, int]:
     if fit is not Fit.PAD:
         return size, size
-    scale = size / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    left, top, right, bottom = padded_box(width, height, size)
+    return right - left, bottom - top
 
 
 def _shrink(image: Image.Image, factors: tuple[int, int], outer: Box, covered: Box | None) -> Image.Image:

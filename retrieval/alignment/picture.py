@@ -4,13 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.alignment.opencv import opencv
-from retrieval.errors import RetrievalError
+from retrieval.errors import PictureInvalid
 
 Pixels = npt.NDArray[np.uint8]
-
-
-class PictureInvalid(RetrievalError):
-    """An array that is no picture: not (height, width, 3), not uint8, or without pixels."""
 
 
 def require_picture(pixels: Pixels) -> Pixels:

@@ -4,6 +4,7 @@ They must be trained whenever a class or a picture comes or goes, and may be the
 many pictures. Both weigh pictures so that all classes count the same.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ FOLDS = 5
 _SEED = 0
 
 
-class _LinearHead:
+class _LinearHead(ABC):
     """One linear function a class; held-out scores are those of a fold's model that did not see the picture."""
 
     temperature = 1.0
@@ -60,8 +61,9 @@ class _LinearHead:
     def _train(self, chosen: npt.NDArray[np.bool_]) -> Any:
         return self._estimator().fit(self._gallery[chosen], self._targets[chosen])
 
+    @abstractmethod
     def _estimator(self) -> Any:
-        raise NotImplementedError
+        """Return scikit-learn's model, not yet fitted."""
 
     def _decide(self, model: Any, vectors: Float32) -> Float64:
         """Score the classes that ``model`` has seen; the others get -inf."""
@@ -105,6 +107,6 @@ def stratified_folds(targets: Int64) -> Int64:
 
 def _require_sklearn(doing: str) -> None:
     try:
-        import sklearn  # noqa: F401
+        import sklearn  # noqa: F401  (only whether it is there)
     except ImportError as error:
         raise LibraryMissing(f"{doing} needs scikit-learn") from error

@@ -13,6 +13,7 @@ from protocol import Embed, Figures, Row, Task, Vectors, drawn, error_rates, pix
 
 from indexer.dataset import Example
 from retrieval.evaluation.pairs import LabelledPairs
+from retrieval.evaluation.verification import equal_error_rate, roc_curve
 from retrieval.preprocess import PreprocessSpec
 
 TEST_WRITERS = 15
@@ -77,8 +78,6 @@ def probe(task: Task, shape: PreprocessSpec) -> Figures:
     facts = np.stack([ink.sum(axis=(1, 2)), rows.sum(axis=1), columns.sum(axis=1)], axis=1)
     facts = (facts - facts.mean(axis=0)) / np.maximum(facts.std(axis=0), 1e-9)
     chosen = pairs(task)
-    from retrieval.evaluation.verification import equal_error_rate, roc_curve
-
     scores = -np.linalg.norm(facts[chosen.first] - facts[chosen.second], axis=1)
     return {"eer": float(equal_error_rate(roc_curve(scores, chosen.same))[0])}
 

@@ -6,6 +6,8 @@ import pytest
 
 from indexer import Index
 from indexer.errors import REJECTED
+from indexer.lookup import Gallery
+from indexer.store import open_store
 from tests.conftest import Command
 from tests.pictures import picture, save
 from tests.tiny_encoder import write_tiny_encoder
@@ -141,3 +143,25 @@ def test_beyond_the_exact_limit_search_is_approximate_and_says_its_recall(
     result = index("query", catalogue / "cup/00.jpg", "-k", 1, "--json").json()["queries"][0]["results"][0]
     assert result["path"] == "catalogue/cup/00.jpg"
     assert index("check").code == 0
+
+
+def test_a_reader_follows_as_many_builds_as_overtake_it(
+    index: Command, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index("build", catalogue)
+    store = open_store(Path(".index"))
+    gallery = Gallery(store)
+    read, overtaken = store.read_faiss, []
+
+    def overtaken_by_builds(*arguments: object, **facts: object) -> object:
+        for _ in range(2 if len(overtaken) < 4 else 0):  # the file of the generation before is still there
+            overtaken.append(save(catalogue / "cup" / f"new{len(overtaken)}.jpg", 900 + len(overtaken)))
+            assert index("build", catalogue).code == 0
+        return read(*arguments, **facts)
+
+    monkeypatch.setattr(store, "read_faiss", overtaken_by_builds)
+    space = gallery.generation.space(None)
+    vector = np.eye(1, space.dim, dtype=np.float32)
+    (found,) = gallery.find(vector, [None], 100, space=space, metric=gallery.generation.metric)
+    assert {Path(path).name for path in overtaken} <= {Path(match.path).name for match in found}
+    assert gallery.generation.id == 5

@@ -7,8 +7,8 @@ from PIL import Image
 from retrieval.alignment.features import MOST, extract, mirrored
 from retrieval.alignment.homography import Alignment, align
 from retrieval.alignment.matching import RATIO, match
-from retrieval.alignment.picture import PictureInvalid
 from retrieval.alignment.plane import corners, in_front, jacobians, overlap, project
+from retrieval.errors import PictureInvalid
 from tests.retrieval.scenes import SIZE, scene
 
 WIDTH, HEIGHT = SIZE
