@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 SIZE_BYTES = 16
 # Equal to no checksum that was ever stored: it is longer.
@@ -58,3 +58,19 @@ def file_checksum(
 def embedding_checksum(fingerprint: str, space: str, sha256: bytes, vector: bytes) -> bytes:
     """Checksum of an `embeddings` row, over its encoder's fingerprint and its item's SHA-256 instead of ids."""
     return _checksum(fingerprint.encode(), space.encode(), sha256, vector)
+
+
+@_of_any_value
+def decision_checksum(
+    first_sha256: bytes, second_sha256: bytes, verdict: str | None, note: str, source: str, decided_at: str
+) -> bytes:
+    """Checksum of a `decisions` row."""
+    facts = json.dumps([verdict, note, source, decided_at])
+    return _checksum(first_sha256, second_sha256, facts.encode())
+
+
+@_of_any_value
+def calibration_checksum(fingerprint: str, space: str, source: str, document: Mapping[str, Any]) -> bytes:
+    """Checksum of a `calibrations` row."""
+    facts = json.dumps([source, document], sort_keys=True)
+    return _checksum(fingerprint.encode(), space.encode(), facts.encode())

@@ -13,8 +13,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # The Alembic revision that these models describe; a test holds it to the newest migration.
-SCHEMA_REVISION = "0001"
-KNOWN_REVISIONS = ("0001",)
+SCHEMA_REVISION = "0002"
+KNOWN_REVISIONS = ("0001", "0002")
 # Raised when what is stored beside the schema (checksums, FAISS files) changes its meaning.
 FORMAT_VERSION = 1
 
@@ -163,4 +163,57 @@ class FaissFile(Base):
     recall: Mapped[float]
 
 
+class Decision(Base):
+    """What somebody decided about two contents. Rows are only added: the newest of a pair counts.
+
+    ``first_sha256`` is the smaller of the two. A ``verdict`` of None takes back what was decided before.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (as above)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    first_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    second_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    note: Mapped[str] = mapped_column(Text, default="")
+    source: Mapped[str] = mapped_column(String(16))
+    decided_at: Mapped[str] = mapped_column(String(32), default=now)
+    checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
+
+
+class Calibration(Base):
+    """What scores of one space of one encoder mean on this catalogue. The newest of a space counts."""
+
+    __tablename__ = "calibrations"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (as above)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    space: Mapped[str] = mapped_column(String(64))
+    source: Mapped[str] = mapped_column(String(16))
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    calibrated_at: Mapped[str] = mapped_column(String(32), default=now)
+    checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
+
+
+class Disposal(Base):
+    """A duplicate's file that was moved to the trash or became a link, so that it can be brought back.
+
+    Written down as ``planned`` before the file is touched, then ``done``, and ``undone`` after it came back.
+    ``trash_path`` is None for a link.
+    """
+
+    __tablename__ = "disposals"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (as above)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    run: Mapped[str] = mapped_column(String(32), index=True)
+    action: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    path: Mapped[str] = mapped_column(FilePath)
+    keep_path: Mapped[str] = mapped_column(FilePath)
+    trash_path: Mapped[str | None] = mapped_column(FilePath)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    disposed_at: Mapped[str] = mapped_column(String(32), default=now)
+
+
 Index("embeddings_by_item", Embedding.item_id)
+Index("decisions_by_pair", Decision.first_sha256, Decision.second_sha256)
