@@ -127,7 +127,12 @@ def _train(
     pictures = load_pictures(examples, spec.preprocess, settings, follower.bar("reading", "images"))
     split = _split(plan, pictures.examples)
     task = TrainingTask(
-        pictures.images, pictures.labels, split, plan.preset.augment, _groups(plan, pictures.examples)
+        pictures.images,
+        pictures.labels,
+        split,
+        plan.preset.augment,
+        _groups(plan, pictures.examples),
+        plan.preset.new_classes,
     )
     with TrainingLog(folder.path) as log:
 

@@ -37,6 +37,7 @@ class TrainingReport:
     held_out: int
     held_out_by: str
     mode: str
+    start: str
     device: str
     best_epoch: int
     epochs: list[dict[str, Any]]
@@ -72,6 +73,7 @@ class TrainingReport:
             held_out=len(split.validation),
             held_out_by=split.by,
             mode=str(trained.mode),
+            start=trained.start,
             device=trained.device,
             best_epoch=trained.progress.best,
             epochs=[asdict(epoch) for epoch in trained.progress.epochs],
@@ -111,7 +113,8 @@ An image encoder, trained by `index train`. Use it with `index build CATALOGUE -
 * **Learned from** {report.learned} of {report.pictures} pictures in {report.classes} classes of
   {report.smallest_class} to {report.largest_class} ({report.told["dataset"]}); {len(report.duplicates)} exact
   duplicates and {len(report.unusable)} unusable files were left out.
-* **Network**: backbone {report.told["backbone"]}, GeM pooling in {preset["grid"] ** 2} cells, {recipe["dim"]} dimensions; {report.mode} training.
+* **Network**: backbone {report.told["backbone"]}, GeM pooling in {preset["grid"] ** 2} cells, {recipe["dim"]} dimensions; {report.mode} training
+  from a head that was {report.start}.
 * **Input**: preset {preset["name"]}: {preset["size"]} px, view {preset["view"]}, fit {preset["fit"]}.
 * **Loss**: {recipe["loss"]}{f", miner {recipe['miner']}" if recipe["miner"] else ""}; seed {recipe["seed"]};
   best of {len(report.epochs) - 1} epochs: {report.best_epoch}.

@@ -5,8 +5,21 @@ tells one thing from another: a mirrored banknote is no banknote, and a mirrored
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from retrieval.preprocess import Fit, View
+
+
+class NewClasses(StrEnum):
+    """Which turned or mirrored pictures are of another class, and so are more classes to learn from.
+
+    A character that is turned by a right angle is another character (Santoro et al., ICML 2016), and a signature that
+    is mirrored, its forgeries with it, is somebody else's.
+    """
+
+    NONE = "none"
+    MIRRORED = "mirrored"  # left to right, top to bottom, and both
+    TURNED = "turned"  # by one, two and three right angles
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,7 @@ class Augment:
 class Preset:
     """What an encoder of one kind of thing takes: ``size`` in pixels, and how its training pictures vary.
 
+    ``new_classes`` are made where the whole network learns; a head on frozen features learns from the pictures alone.
     ``grid`` is the number of cells a side that pooling keeps apart: more than 1 for what always lies the same way.
     """
 
@@ -49,6 +63,7 @@ class Preset:
     size: int
     augment: Augment
     grid: int = 1
+    new_classes: NewClasses = NewClasses.NONE
 
 
 PRESETS = {
@@ -100,10 +115,19 @@ PRESETS = {
             View.INK,
             Fit.PAD,
             160,
-            Augment(0.9, 0.05, 3, blur=0.1, noise=0.02, shift=0.05),
+            Augment(0.8, 0.15, 6, perspective=0.05, blur=0.15, noise=0.03, shift=0.05),
+            new_classes=NewClasses.MIRRORED,
         ),
         # Omniglot's affine changes (Koch et al. 2015): turns of 10 degrees, shifts of 2 in 105 pixels, scales from 0.8.
-        Preset("drawing", View.INK, Fit.PAD, 64, Augment(0.64, 0.1, 10, blur=0.1, shift=0.02), grid=3),
+        Preset(
+            "drawing",
+            View.INK,
+            Fit.PAD,
+            64,
+            Augment(0.64, 0.1, 10, blur=0.1, shift=0.02),
+            grid=3,
+            new_classes=NewClasses.TURNED,
+        ),
         # SpecAugment (Park et al. 2019): masks of time and of frequency; a shift is also one of pitch, so a small one.
         Preset(
             "audio",

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @click.option("--out", type=FILE, required=True, help="The folder that the encoder is written to.")
 @click.option("--preset", default="photo", show_default=True, help="What the pictures are; see README.")
 @click.option(
-    "--backbone", default="builtin", show_default=True, help="builtin, small, torchvision:NAME, timm:NAME."
+    "--backbone",
+    default="builtin",
+    show_default=True,
+    help="builtin, builtin:STAGES, small, torchvision:NAME, timm:NAME.",
 )
 @click.option(
     "--weights", type=FILE, help="A .safetensors file for the backbone; without it, its own hub is asked."
@@ -52,6 +55,11 @@ if TYPE_CHECKING:
     "--grid",
     type=click.IntRange(1, 8),
     help="Cells a side that pooling keeps apart.  [default: the preset's]",
+)
+@click.option(
+    "--new-classes",
+    type=click.Choice(["none", "mirrored", "turned"]),
+    help="Mirrored or turned pictures are of other classes.  [default: the preset's]",
 )
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
 @click.option(
@@ -97,6 +105,7 @@ def command(
     dim: int,
     size: int | None,
     grid: int | None,
+    new_classes: str | None,
     epochs: int,
     patience: int,
     batch: int,
@@ -126,14 +135,19 @@ def command(
     from indexer.location import locate_store
     from indexer.settings import load_settings
     from indexer.train import Follower, TrainingPlan, train
-    from retrieval.presets import PRESETS
+    from retrieval.presets import PRESETS, NewClasses
     from retrieval.training.recipe import Recipe
     from retrieval.training.sampling import BatchPlan
 
     if preset not in PRESETS:
         raise UsageRefused(f"unknown preset {preset!r}", f"known: {', '.join(PRESETS)}")
     chosen = PRESETS[preset]
-    chosen = replace(chosen, size=size or chosen.size, grid=grid or chosen.grid)
+    chosen = replace(
+        chosen,
+        size=size or chosen.size,
+        grid=grid or chosen.grid,
+        new_classes=NewClasses(new_classes or chosen.new_classes),
+    )
     recipe = Recipe(
         loss=loss,
         miner=miner,

@@ -100,13 +100,17 @@ class _Run:
         self.best: dict[str, Tensor] = {}
         self._network, self._source, self._split, self._recipe = network, source, split, recipe
         self._data = _fingerprint(labels, split, groups)
-        self._rows = _learnable(split.train, labels, recipe)
-        numbers = {label: number for number, label in enumerate(sorted({labels[row] for row in self._rows}))}
-        self._targets = np.array([numbers[labels[row]] for row in self._rows])
+        rows, variants = _learnable(split.train, labels, recipe), source.variants
+        numbers = {label: number for number, label in enumerate(sorted({labels[row] for row in rows}))}
+        targets = np.array([numbers[labels[row]] for row in rows])
+        self._rows = np.concatenate([number * len(labels) + rows for number in range(variants)])
+        self._targets = np.concatenate([number * len(numbers) + targets for number in range(variants)])
         self._validation_labels = [labels[row] for row in split.validation]
         torch.manual_seed(recipe.seed)
-        self._objective = _objective(recipe, len(numbers)).to(next(network.parameters()).device)
-        chosen = [groups[row] for row in self._rows] if groups is not None else None
+        self._objective = _objective(recipe, variants * len(numbers)).to(next(network.parameters()).device)
+        chosen = None
+        if groups is not None:  # turned classes are hard to tell from classes that are turned alike
+            chosen = [f"{groups[row]} {number}" for number in range(variants) for row in rows]
         self._sampler = BatchSampler(self._targets.tolist(), recipe.batch, chosen)
         self._optimizer = self._make_optimizer()
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from retrieval.encoder import MAX_DIM, EncoderSpec
 from retrieval.errors import TrainingRefused
-from retrieval.presets import Augment
+from retrieval.presets import Augment, NewClasses
 from retrieval.splits import Split
 from retrieval.training.backbones import make_backbone
 from retrieval.training.export import require_agreement, to_onnx
@@ -20,7 +20,8 @@ from retrieval.training.features import frozen_features
 from retrieval.training.loop import Progress, Watcher, train
 from retrieval.training.losses import require_known
 from retrieval.training.memory import keep_freed_memory
-from retrieval.training.network import SiameseNetwork, whiten
+from retrieval.training.network import SiameseNetwork
+from retrieval.training.projection import best_start
 from retrieval.training.recipe import Recipe
 from retrieval.training.sources import FeatureSource, PictureSource, Source
 
@@ -37,6 +38,7 @@ class TrainingTask:
     """(n, size, size, 3) uint8 pictures, a label each, their split, and how they may be varied.
 
     ``groups`` are n values; classes of one group meet in a batch where the recipe's batch plan says so.
+    ``new_classes`` are made where the whole network learns.
     """
 
     images: npt.NDArray[np.uint8]
@@ -44,6 +46,7 @@ class TrainingTask:
     split: Split
     augment: Augment
     groups: Sequence[str] | None = None
+    new_classes: NewClasses = NewClasses.NONE
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,15 @@ class NetworkPlan:
 
 @dataclass(frozen=True)
 class TrainedEncoder:
-    """An encoder as it is shipped: graph and weights, and how the run went."""
+    """An encoder as it is shipped: graph and weights, and how the run went.
+
+    ``start`` names what the head was before it learned.
+    """
 
     graph: bytes
     weights: bytes
     mode: Mode
+    start: str
     progress: Progress
     lowest_cosine: float
     device: str
@@ -115,7 +122,7 @@ def train_encoder(
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     mode = plan.mode or (Mode.HEAD if network.pretrained else Mode.FULL)
-    source = _source(network, task, plan, mode, recipe.seed, device, on_features)
+    source, start = _source(network, task, plan, mode, recipe.seed, device, on_features)
     network = network.to(device, memory_format=torch.channels_last)
     progress = train(
         network, source, task.labels, task.split, recipe, watcher, groups=task.groups, resume=resume
@@ -123,7 +130,7 @@ def train_encoder(
     network = network.cpu()
     graph = to_onnx(network, task.images.shape[1], spec.spaces[0].name)
     lowest = require_agreement(graph, spec, network, task.images, os.cpu_count() or 1)
-    return TrainedEncoder(graph, _safetensors(network), mode, progress, lowest, device.type)
+    return TrainedEncoder(graph, _safetensors(network), mode, start, progress, lowest, device.type)
 
 
 def _source(
@@ -134,23 +141,24 @@ def _source(
     seed: int,
     device: torch.device,
     on_features: Callable[[int, int], None],
-) -> Source:
-    """What the network learns from; a linear head starts as a projection of what the backbone sees of it."""
-    head, pictures = network.head, PictureSource(task.images, task.augment, device)
+) -> tuple[Source, str]:
+    """What the network learns from, and what its head starts as: if linear, a projection of what the backbone sees."""
+    head, pictures = network.head, PictureSource(task.images, task.augment, device, task.new_classes)
     if mode is Mode.FULL and not isinstance(head, nn.Linear):
-        return pictures
+        return pictures, "random"
     features = frozen_features(
         network.eval(),
         task.images,
-        views=plan.views if mode is Mode.HEAD else 1,
+        views=plan.views,
         augment=task.augment,
         seed=seed,
         threads=os.cpu_count() or 1,
         progress=on_features,
     )
+    start = "random"
     if isinstance(head, nn.Linear):
-        whiten(head, torch.from_numpy(features[0, task.split.train]))
-    return FeatureSource(features, device) if mode is Mode.HEAD else pictures
+        start = best_start(head, features, task.labels, task.split)
+    return (FeatureSource(features, device) if mode is Mode.HEAD else pictures), start
 
 
 def _safetensors(network: nn.Module) -> bytes:

@@ -9,16 +9,24 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from retrieval.presets import Augment
+from retrieval.presets import Augment, NewClasses
 from retrieval.similarity import Float32, Int64
 from retrieval.training.augment import augmented
 from retrieval.training.network import SiameseNetwork
+from retrieval.training.new_classes import variant, variant_count
 
 RUN_SIZE = 64
 
 
 class Source(Protocol):
-    """Rows in, embeddings out: for learning, of a varied view; for judging, of the picture as it is."""
+    """Rows in, embeddings out: for learning, of a varied view; for judging, of the picture as it is.
+
+    Of n pictures the row ``v * n + row`` is learned from as variant v of picture ``row``: another class.
+    """
+
+    @property
+    def variants(self) -> int:
+        """How many classes one class becomes, itself included."""
 
     def parameters(self, network: SiameseNetwork) -> dict[str, list[nn.Parameter]]:
         """Return the weights that learn: those of the ``backbone`` and of the ``head``."""
@@ -37,6 +45,12 @@ class PictureSource:
     images: npt.NDArray[np.uint8]
     augment: Augment
     device: torch.device
+    new_classes: NewClasses = NewClasses.NONE
+
+    @property
+    def variants(self) -> int:
+        """As many as there are turned or mirrored pictures of one."""
+        return variant_count(self.new_classes)
 
     def parameters(self, network: SiameseNetwork) -> dict[str, list[nn.Parameter]]:
         """Everything learns."""
@@ -47,7 +61,11 @@ class PictureSource:
 
     def learn(self, network: SiameseNetwork, rows: Int64, generator: torch.Generator) -> Tensor:
         """Vary the pictures, then embed them; in bfloat16 on a GPU (on CPUs without AMX it is slower)."""
-        views = augmented(torch.from_numpy(self.images[rows]), self.augment, generator)
+        numbers, rows = np.divmod(rows, len(self.images))
+        pictures = self.images[rows]
+        for number in range(1, self.variants):
+            pictures[numbers == number] = variant(pictures[numbers == number], self.new_classes, number)
+        views = augmented(torch.from_numpy(pictures), self.augment, generator)
         views = views.to(self.device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             embeddings: Tensor = network(views)
@@ -64,6 +82,7 @@ class FeatureSource:
 
     features: Float32
     device: torch.device
+    variants: int = 1
 
     def parameters(self, network: SiameseNetwork) -> dict[str, list[nn.Parameter]]:
         """Only the head learns."""

@@ -47,6 +47,6 @@ ROW = Row(
     0.97,
     split,
     ["--preset", "drawing", "--backbone", "small", "--size", "48", "--hold-out", "alphabet", "--group", "alphabet",
-     "--groups", "2", "--batch", "160", "--loss", "supcon", "--rate", "1e-3", "--epochs", "25"],
+     "--groups", "2", "--batch", "160", "--loss", "supcon", "--rate", "1e-3", "--epochs", "12"],
     measure,
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs: pip install 'siamese-index[train]'")
 
 from indexer.encoders import BUILTIN, read_encoder  # noqa: E402
-from retrieval.backbone import GeM  # noqa: E402
+from retrieval.backbone import STAGES, GeM  # noqa: E402
 from retrieval.encoder import EncoderSpec, Space  # noqa: E402
 from retrieval.errors import TrainingRefused  # noqa: E402
 from retrieval.onnx_encoder import OnnxEncoder  # noqa: E402
@@ -17,7 +17,7 @@ from retrieval.presets import Augment  # noqa: E402
 from retrieval.training.backbones import make_backbone  # noqa: E402
 from retrieval.training.export import require_agreement, to_onnx  # noqa: E402
 from retrieval.training.features import frozen_features  # noqa: E402
-from retrieval.training.network import SiameseNetwork, whiten  # noqa: E402
+from retrieval.training.network import SiameseNetwork  # noqa: E402
 from retrieval.training.sources import PictureSource, embed_pictures  # noqa: E402
 from tests.pictures import picture  # noqa: E402
 
@@ -62,42 +62,6 @@ def test_the_builtin_backbone_sees_what_the_graph_that_ships_sees(builtin: Siame
     assert (ours.numpy() * theirs).sum(axis=1).min() > 0.9999
 
 
-def test_a_whitened_head_keeps_who_is_near_whom() -> None:
-    generator = torch.Generator().manual_seed(0)
-    centres = torch.randn(5, 16, generator=generator)
-    features = torch.nn.functional.normalize(
-        centres.repeat_interleave(20, 0) + 0.2 * torch.randn(100, 16, generator=generator)
-    )
-    head = torch.nn.Linear(16, 8)
-    whiten(head, features)
-    projected = torch.nn.functional.normalize(head(features)).detach()
-    labels = torch.arange(5).repeat_interleave(20)
-    scores = (projected @ projected.T).fill_diagonal_(-1)
-    assert (labels[scores.argmax(1)] == labels).all()
-    assert projected.mean(dim=0).norm() < 0.3  # centred: unlike pictures are not all alike
-
-
-def test_half_whitening_gives_components_the_root_of_their_deviation() -> None:
-    features = torch.randn(4000, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor(
-        [16.0, 9.0, 4.0, 1.0, 0.5, 0.1]
-    )
-    head = torch.nn.Linear(6, 3)
-    whiten(head, features)
-    deviations = head(features).detach().std(dim=0)
-    assert torch.allclose(deviations / deviations[0], torch.tensor([4.0, 3.0, 2.0]) / 4, atol=0.05)
-
-
-def test_whitening_is_the_same_of_few_pictures_and_of_many() -> None:
-    """Of fewer rows than columns another product is taken apart; what it holds is the same."""
-    features = torch.randn(30, 20, generator=torch.Generator().manual_seed(0))
-    wide = torch.cat([features, torch.zeros(30, 20)], dim=1)
-    narrow_head, wide_head = torch.nn.Linear(20, 6), torch.nn.Linear(40, 6)
-    whiten(narrow_head, features)
-    whiten(wide_head, wide)
-    narrow, broad = narrow_head(features).detach(), wide_head(wide).detach()
-    assert torch.allclose(narrow @ narrow.T, broad @ broad.T, atol=1e-3)
-
-
 def test_a_grid_pools_each_cell_by_itself() -> None:
     maps = torch.rand(2, 5, 6, 9, generator=torch.Generator().manual_seed(0))
     got = GeM(3.0, grid=3)(maps).view(2, 5, 3, 3)
@@ -105,13 +69,6 @@ def test_a_grid_pools_each_cell_by_itself() -> None:
         for column in range(3):
             cell = maps[:, :, 2 * row : 2 * row + 2, 3 * column : 3 * column + 3]
             assert torch.allclose(got[:, :, row, column], GeM(3.0)(cell), atol=1e-5)
-
-
-def test_a_head_wider_than_there_are_pictures_is_filled_with_nothing() -> None:
-    head = torch.nn.Linear(16, 12)
-    whiten(head, torch.randn(5, 16, generator=torch.Generator().manual_seed(0)))
-    assert head.weight[:4].abs().sum() > 0
-    assert head.weight[4:].abs().sum() == 0
 
 
 @pytest.mark.parametrize("grid", [1, 2, 3])
@@ -161,9 +118,34 @@ def test_both_pictures_of_a_pair_go_through_the_same_weights() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stages", "channels", "stride"), [(1, 16, 2), (3, 40, 8), (5, 112, 16), (6, 192, 32)]
+)
+def test_the_builtin_trunk_may_end_after_any_stage(
+    builtin: SiameseNetwork, stages: int, channels: int, stride: int
+) -> None:
+    backbone = make_backbone(f"builtin:{stages}", builtin_graph=GRAPH)
+    seen: list[torch.Tensor] = []
+    last = builtin.backbone.blocks[sum(stage[2] for stage in STAGES[:stages]) - 1]
+    hook = last.register_forward_hook(lambda _module, _inputs, maps: seen.append(maps))
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        builtin.backbone(images)
+        maps = backbone.module.eval()(images)
+    hook.remove()
+    assert maps.shape == (2, channels, 64 // stride, 64 // stride)
+    assert backbone.channels == channels
+    assert torch.allclose(maps, torch.relu(seen[0]), atol=1e-4)
+
+
+@pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("resnet", "unknown backbone 'resnet': builtin, small, torchvision:NAME or timm:NAME"),
+        (
+            "resnet",
+            "unknown backbone 'resnet': builtin, builtin:STAGES, small, torchvision:NAME or timm:NAME",
+        ),
+        ("builtin:7", "the trunk has 7 stages, give 1 to 6"),
+        ("builtin:all", "the trunk has 7 stages, give 1 to 6"),
         ("torchvision:nothing", "torchvision has no model 'nothing'"),
     ],
 )
