@@ -8,6 +8,7 @@ RetrievalError
 ├── LibraryMissing        an optional library is not installed
 ├── IndexInvalid          bytes that are not a sound FAISS index of the expected kind
 ├── MetricUnavailable     this space cannot be compared by that metric
+├── CalibrationRefused    too few known pairs for what is asked of them
 └── TrainingRefused       data or settings that no encoder can be trained from
 """
 
@@ -42,6 +43,10 @@ class IndexInvalid(RetrievalError):
 
 class MetricUnavailable(RetrievalError):
     """The space's vectors cannot be compared by the metric that was asked for."""
+
+
+class CalibrationRefused(RetrievalError):
+    """There are too few known pairs to calibrate by; the message says what they can show."""
 
 
 class TrainingRefused(RetrievalError):
