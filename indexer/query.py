@@ -1,20 +1,16 @@
 """Queries as users pose them: files, bytes, PIL images or arrays in; ranked neighbours, or a reason, out."""
 
-import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from indexer.decoding.picture import Picture
-from indexer.decoding.sandbox import Job, Sandbox
+from indexer.decoding.sandbox import Sandbox
+from indexer.images import QueryImage, read_images
 from indexer.lookup import Gallery, Match
 from retrieval.encoder import Space
-from retrieval.preprocess import PreprocessSpec
 from retrieval.similarity import Float32, Metric
 
 
@@ -38,17 +34,6 @@ class QueryAnswer:
         return document
 
 
-@dataclass(frozen=True)
-class QueryImage:
-    """A query picture ready for the encoder, or why it is not; ``sha256`` is that of a file's or bytes' content."""
-
-    name: str
-    picture: Picture | None
-    sha256: bytes | None
-    reason: str | None = None
-    message: str | None = None
-
-
 def query(
     gallery: Gallery,
     images: Sequence[Any],
@@ -59,21 +44,40 @@ def query(
     space: str | None = None,
     metric: Metric | None = None,
     where: Mapping[str, str] | None = None,
+    verify: int | None = None,
 ) -> list[QueryAnswer]:
     """Rank the index for each image, in the order given; files and bytes are decoded in the sandbox.
 
+    With ``verify`` the best so many candidates of each are verified against it, and those that show it come first.
+
     Raises:
-        UsageRefused: no such space, or a metric that it cannot be compared by.
+        UsageRefused: no such space, or a metric that it cannot be compared by; what cannot be verified.
         WrongEncoder, StoreDamaged: the index cannot be trusted to answer.
     """
+    if verify is not None:
+        from indexer.compared import require_comparable
+
+        require_comparable(gallery.generation.spec)
     chosen, by = gallery.generation.space(space), metric or gallery.generation.metric
     ready, vectors = embed(gallery, images, sandbox, chosen, lambda: gallery.open_ahead(chosen))
     matches: list[list[Match]] = []
     if len(vectors):
         contents = [entry.sha256 for entry in ready if entry.picture is not None]
+        wanted = max(k, verify or 0)
         matches = gallery.find(
-            vectors, contents, k, space=chosen, metric=by, threshold=threshold, where=where
+            vectors, contents, wanted, space=chosen, metric=by, threshold=threshold, where=where
         )
+        if verify is not None:
+            from indexer.rerank import reranked
+
+            usable = [image for image, entry in zip(images, ready, strict=True) if entry.picture is not None]
+            source = gallery.generation.encoder_source
+            matches = [
+                reranked(found, image, verify, sandbox, encoder_source=source, space=chosen.name, metric=by)[
+                    :k
+                ]
+                for found, image in zip(matches, usable, strict=True)
+            ]
     results = iter(matches)
     return [
         QueryAnswer(
@@ -104,45 +108,9 @@ def embed(
     """
     with ThreadPoolExecutor(1) as pool:
         network = pool.submit(gallery.network)  # loads while pictures are decoded and the vectors are read
-        ready = _read(images, gallery.generation.spec.preprocess, sandbox, meanwhile)
+        ready = read_images(images, gallery.generation.spec.preprocess, sandbox, meanwhile)
         encoder = network.result()
     pixels = [entry.picture.pixels for entry in ready if entry.picture is not None]
     if not pixels:
         return ready, np.empty((0, space.dim), np.float32)
     return ready, encoder.encode(np.stack(pixels))[space.name]
-
-
-def _read(
-    images: Sequence[Any], shape: PreprocessSpec, sandbox: Sandbox, meanwhile: Callable[[], object]
-) -> list[QueryImage]:
-    """Decode all images, those that come from outside in the sandbox."""
-    ready: dict[int, QueryImage] = {}
-    jobs: list[Job] = []
-    for key, image in enumerate(images):
-        if isinstance(image, str | os.PathLike):
-            jobs.append(Job(key, path=Path(image)))
-        elif isinstance(image, bytes):
-            jobs.append(Job(key, data=image))
-        else:
-            ready[key] = _from_memory(key, image, shape)
-    if jobs:
-        sandbox.start()
-        meanwhile()
-    for outcome in sandbox.run(jobs, size=shape.size, fit=shape.fit, view=shape.view, window=len(jobs)):
-        failure = outcome.failure
-        reason, message = (str(failure.reason), failure.message) if failure else (None, None)
-        name = _name(images[outcome.key])
-        ready[outcome.key] = QueryImage(name, outcome.picture, outcome.sha256, reason, message)
-    return [ready[key] for key in range(len(images))]
-
-
-def _name(image: str | os.PathLike[str] | bytes) -> str:
-    return f"bytes:{hashlib.sha256(image).hexdigest()[:12]}" if isinstance(image, bytes) else os.fspath(image)
-
-
-def _from_memory(key: int, image: Any, shape: PreprocessSpec) -> QueryImage:
-    """Take an array or a PIL image, which its owner has decoded already."""
-    from indexer.decoding.decode import from_array, from_image
-
-    convert = from_array if isinstance(image, np.ndarray) else from_image
-    return QueryImage(f"image {key}", convert(image, size=shape.size, fit=shape.fit, view=shape.view), None)

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     metavar="KEY=VALUE",
     help="Only files with this attribute, or label=NAME.",
 )
+@click.option(
+    "--verify",
+    type=click.IntRange(1),
+    is_flag=False,
+    flag_value=10,
+    metavar="[N]",
+    help="Verify the first N candidates, 10 if not given, pixel by pixel, and show copies first. After the pictures.",
+)
 @click.option("--html", type=FILE, help="Write one self-contained page with the pictures.")
 @common_options
 def command(
@@ -37,6 +45,7 @@ def command(
     space: str | None,
     metric: str | None,
     where: dict[str, str],
+    verify: int | None,
     html: Path | None,
     store: Path | None,
     as_json: bool,
@@ -60,7 +69,7 @@ def command(
     path = locate_store(store)
     settings = load_settings(path, {})
     with (
-        Sandbox(limits=settings.limits, workers=min(len(images), settings.jobs)) as sandbox,
+        Sandbox(limits=settings.limits, workers=min(max(len(images), verify or 1), settings.jobs)) as sandbox,
         ThreadPoolExecutor(1) as pool,
     ):
         # Both take their time while the database's library is imported, which takes the longest.
@@ -74,7 +83,15 @@ def command(
         gallery = Gallery(open_store(path), builtin)
         by = Metric(metric) if metric else None
         answers = query(
-            gallery, images, sandbox, k=k, threshold=threshold, space=space, metric=by, where=where
+            gallery,
+            images,
+            sandbox,
+            k=k,
+            threshold=threshold,
+            space=space,
+            metric=by,
+            where=where,
+            verify=verify,
         )
         if html is not None:
             from indexer.report import write_query_page
@@ -89,6 +106,9 @@ def command(
     for answer in answers:
         if answer.reason is not None:
             note(f"{answer.query}: {answer.reason}: {answer.message}", quiet=False)
+        for match in answer.results:
+            if match.reason is not None and (verbose or match.verdict is None):
+                note(f"{match.path}: {match.reason}", quiet=False)
     return REJECTED if any(answer.reason for answer in answers) else DONE
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import common_options
+from indexer.commands.options import FILE, common_options
 
 if TYPE_CHECKING:
     from indexer.verify import Verification
@@ -16,34 +16,55 @@ _PICTURE = click.Path(exists=True, path_type=Path)
 @click.command()
 @click.argument("a", type=_PICTURE)
 @click.argument("b", type=_PICTURE)
+@click.option("--html", type=FILE, help="Write one self-contained page: both pictures, overlay, changes.")
+@click.option("--overlay", type=FILE, help="Write A with B laid on it and the changes framed, as a PNG.")
 @common_options
-def command(a: Path, b: Path, store: Path | None, as_json: bool, quiet: bool, verbose: bool) -> int:
+def command(
+    a: Path,
+    b: Path,
+    html: Path | None,
+    overlay: Path | None,
+    store: Path | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
     """Judge whether A and B are one picture: identical, copy, altered, same-object or different.
 
     Exit code 0 for identical and copy, 4 for the others. The encoder is that of the index, or else the built-in one.
 
     \b
-    Example: index verify claim.jpg original.jpg
+    Example: index verify claim.jpg original.jpg --html evidence.html
     """
-    from indexer.commands.output import print_json
-    from indexer.decoding.sandbox import Sandbox
-    from indexer.encoders import BUILTIN, read_encoder
-    from indexer.errors import DONE, FOUND, IndexNotFound
-    from indexer.location import locate_store
-    from indexer.lookup import Gallery
-    from indexer.settings import load_settings
-    from indexer.store import open_store
-    from indexer.verify import verify
+    import os
 
+    from indexer.commands.output import note, print_json
+    from indexer.decoding.sandbox import Sandbox
+    from indexer.errors import DONE, FOUND, UsageRefused
+    from indexer.location import locate_store
+    from indexer.settings import load_settings
+    from indexer.verify import encoder_at, verify
+
+    if overlay is not None and overlay.suffix.lower() != ".png":
+        raise UsageRefused(f"--overlay writes a PNG, and {overlay} is named otherwise", "name it NAME.png")
     path = locate_store(store)
     settings = load_settings(path, {})
     with Sandbox(limits=settings.limits, workers=2) as sandbox:
         sandbox.start()
-        try:
-            encoder = Gallery(open_store(path)).encoder_files()
-        except IndexNotFound:
-            encoder = read_encoder(settings.encoder or BUILTIN)
-        found = verify(a, b, encoder, sandbox)
+        files = encoder_at(path, settings)
+        found = verify(a, b, files.load(os.cpu_count() or 1), files.source, sandbox)
+        if html is not None:
+            from indexer.overlay import read_overlay
+            from indexer.verify_page import PAGE_SIDE, write_verify_page
+
+            write_verify_page(html, found, read_overlay(a, b, found, PAGE_SIDE, sandbox))
+            note(f"wrote {html}", quiet=quiet)
+        if overlay is not None:
+            from indexer.overlay import LARGEST_SIDE, read_overlay, write_overlay
+
+            write_overlay(overlay, read_overlay(a, b, found, LARGEST_SIDE, sandbox), found.changes)
+            how = "" if found.alignment else ", side by side: there is no alignment"
+            note(f"wrote {overlay}{how}", quiet=quiet)
     if as_json:
         print_json(found.to_dict())
     else:

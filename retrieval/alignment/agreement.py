@@ -22,10 +22,14 @@ class Agreement:
 
     ``share`` is that of the textured windows in which both show the same; 0 where there is no texture. ``deviation``
     is the median absolute difference of luminance in standard deviations of the first picture's, 0 for none.
+    ``same_piece`` and ``other_piece`` are the largest connected pieces of texture that agree and that do not, as
+    shares of what is compared.
     """
 
     share: float
     deviation: float
+    same_piece: float = 0.0
+    other_piece: float = 0.0
 
 
 def agreement(a: Float32, b: Float32, compared: npt.NDArray[np.bool_]) -> Agreement:
@@ -44,8 +48,19 @@ def agreement(a: Float32, b: Float32, compared: npt.NDArray[np.bool_]) -> Agreem
         return Agreement(0.0, deviation)
     powers = power_a[textured] * power_b[textured]
     correlation = common[textured] / np.sqrt(powers.clip(1e-6))
-    return Agreement(float((correlation > _AGREES).mean()), deviation)
+    agrees = np.zeros_like(textured)
+    agrees[textured] = correlation > _AGREES
+    area = int(compared.sum())
+    pieces = _largest_piece(agrees) / area, _largest_piece(textured & ~agrees) / area
+    return Agreement(float(agrees[textured].mean()), deviation, *pieces)
 
 
 def _windowed(values: Float32) -> Float32:
     return np.asarray(opencv().blur(values, (_WINDOW, _WINDOW)), np.float32)
+
+
+def _largest_piece(pixels: npt.NDArray[np.bool_]) -> int:
+    """How many pixels the largest connected piece has."""
+    cv2 = opencv()
+    count, _, figures, _ = cv2.connectedComponentsWithStats(pixels.astype(np.uint8))
+    return int(figures[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0

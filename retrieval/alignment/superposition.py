@@ -44,8 +44,8 @@ def superpose(a: Pixels, b: Pixels, matrix: Float64) -> Superposition | None:
     step_x, step_y = extent / (width, height)
     to_a = np.array([[step_x, 0, low[0] + step_x / 2], [0, step_y, low[1] + step_y / 2], [0, 0, 1]])
     to_b = matrix @ to_a
-    seen_a, shared_a = _seen(a, to_a, (width, height))
-    seen_b, shared_b = _seen(b, to_b, (width, height))
+    seen_a, shared_a = seen(a, to_a, (width, height))
+    seen_b, shared_b = seen(b, to_b, (width, height))
     return Superposition(seen_a, seen_b, shared_a & shared_b, to_a, to_b)
 
 
@@ -54,8 +54,11 @@ def _scale(matrix: Float64, point: Float64) -> float:
     return float(np.sqrt(abs(np.linalg.det(jacobians(matrix, point[None])[0]))))
 
 
-def _seen(pixels: Pixels, to_picture: Float64, size: Size) -> tuple[Float32, npt.NDArray[np.bool_]]:
-    """Sample a picture on the canvas, averaging where it is finer; also tell where it covers the canvas."""
+def seen(pixels: Pixels, to_picture: Float64, size: Size) -> tuple[Float32, npt.NDArray[np.bool_]]:
+    """Sample a picture on a canvas of (width, height), averaging where it is finer; tell where it covers the canvas.
+
+    ``to_picture``, (3, 3), takes the canvas's pixels to the picture's.
+    """
     cv2 = opencv()
     height, width = pixels.shape[:2]
     middle = np.array(size) / 2
@@ -64,11 +67,11 @@ def _seen(pixels: Pixels, to_picture: Float64, size: Size) -> tuple[Float32, npt
     to_x, to_y = source.shape[1] / width, source.shape[0] / height
     to_source = np.array([[to_x, 0, (to_x - 1) / 2], [0, to_y, (to_y - 1) / 2], [0, 0, 1]]) @ to_picture
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen = cv2.warpPerspective(
+    sampled = cv2.warpPerspective(
         source.astype(np.float32), to_source, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     whole = np.ones(source.shape[:2], np.uint8)
     covered = cv2.warpPerspective(
         whole, to_source, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT
     )
-    return np.asarray(seen, np.float32), covered > 0
+    return np.asarray(sampled, np.float32), covered > 0
