@@ -1,5 +1,6 @@
 """The Python API: `Index(folder).build(catalogue)`, `.query(image)`, `.dedupe()`, and `find_duplicates(folder)`."""
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,10 +8,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from indexer.build import BuildReport, build
+from indexer.calibrate import DEFAULT_FPR, CalibrationReport, calibrate
 from indexer.check import Finding, check
 from indexer.classify import DEFAULT_HEAD, ClassifyReport, classify
+from indexer.decisions import Decided, decide
 from indexer.decoding.sandbox import Sandbox
-from indexer.dedupe import DEFAULT_THRESHOLD, DedupeReport, dedupe
+from indexer.dedupe import DEFAULT_THRESHOLD, dedupe
+from indexer.duplicates.disposal import dispose
+from indexer.duplicates.policy import Policy
+from indexer.duplicates.report import DedupeReport
+from indexer.duplicates.scope import Scope
+from indexer.duplicates.undo import LAST, Undone, undo
+from indexer.duplicates.watermark import remember_seen
 from indexer.encoding import Progress, no_progress
 from indexer.export import export
 from indexer.ledger import Removal, assign_label, remove
@@ -21,6 +30,8 @@ from indexer.repair import RepairReport, repair
 from indexer.settings import load_settings
 from indexer.status import Status, status
 from indexer.store import Store, open_store
+from indexer.verify import Verification, encoder_at, verify
+from retrieval.encoder import Encoder
 from retrieval.similarity import Metric
 
 if TYPE_CHECKING:
@@ -46,6 +57,7 @@ class Index:
         self.settings = load_settings(self.path, settings)
         self._gallery: Gallery | None = None
         self._sandbox: Sandbox | None = None
+        self._encoder: Encoder | None = None  # the one that verifies, which needs no index
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +69,7 @@ class Index:
 
     def close(self) -> None:
         """Let go of the loaded encoder, the search structures and the decode worker."""
-        self._gallery = None
+        self._gallery = self._encoder = None
         if self._sandbox is not None:
             self._sandbox.close()
             self._sandbox = None
@@ -86,8 +98,11 @@ class Index:
         space: str | None = None,
         metric: str | None = None,
         where: Mapping[str, str] | None = None,
+        verify: int | None = None,
     ) -> list[Match]:
         """Return the k nearest files of the index, best first.
+
+        With ``verify`` the best so many candidates are verified against the picture, and those that show it come first.
 
         Raises:
             ValueError: the picture cannot be decoded; the message says why.
@@ -103,6 +118,7 @@ class Index:
             space=space,
             metric=by,
             where=where,
+            verify=verify,
         )[0]
         if answer.reason is not None:
             raise ValueError(f"{answer.query}: {answer.reason}: {answer.message}")
@@ -119,17 +135,61 @@ class Index:
         gallery, sandbox = self._opened()
         return classify(gallery, images, sandbox, n=n, head=head, space=space)
 
+    def verify(self, a: "AnyImage", b: "AnyImage") -> Verification:
+        """Judge whether two pictures are one, edited or altered, and what was changed.
+
+        The encoder is that of the index, or, where there is no index yet, the one that it would be built with.
+
+        Raises:
+            ValueError: one of them cannot be decoded; the message says which and why.
+            UsageRefused: OpenCV is not installed, or the encoder does not look at pictures.
+        """
+        files = encoder_at(self.path, self.settings)
+        if self._encoder is None or self._encoder.fingerprint != files.fingerprint:
+            self._encoder = files.load(os.cpu_count() or 1)
+        return verify(a, b, self._encoder, files.source, self._decoding())
+
     def _opened(self) -> tuple[Gallery, Sandbox]:
         """Return the current generation and the decode worker, each opened once."""
         if self._gallery is None:
             self._gallery = Gallery(open_store(self.path))
+        return self._gallery, self._decoding()
+
+    def _decoding(self) -> Sandbox:
         if self._sandbox is None:
             self._sandbox = Sandbox(limits=self.settings.limits, workers=1)
-        return self._gallery, self._sandbox
+        return self._sandbox
 
-    def dedupe(self, threshold: float = DEFAULT_THRESHOLD, *, space: str | None = None) -> DedupeReport:
-        """Group the copies in the index around the file to keep; nothing is touched."""
-        return dedupe(open_store(self.path), threshold, space)
+    def dedupe(
+        self,
+        threshold: float = DEFAULT_THRESHOLD,
+        *,
+        space: str | None = None,
+        within: str | None = None,
+        across: str | None = None,
+        reference: "AnyPath | None" = None,
+        new: bool = False,
+        verify: bool = False,
+        prefer: Sequence[str] = (),
+        policy: str = "list",
+        trash: "AnyPath | None" = None,
+    ) -> DedupeReport:
+        """Group the copies in the index around the file to keep; the keywords are the options of `index dedupe`.
+
+        Nothing is touched unless ``policy`` is ``trash`` or ``hardlink``; the report's ``run`` names what was done.
+        """
+        store = open_store(self.path)
+        scope = Scope(within, across, Path(reference) if reference is not None else None, new)
+        report = dedupe(store, self.settings, threshold, space, scope=scope, prefer=prefer, verify=verify)
+        if Policy(policy) in {Policy.TRASH, Policy.HARDLINK}:
+            dispose(store, report, Policy(policy), trash=Path(trash) if trash is not None else None)
+        if new:
+            remember_seen(store, report.newest_item)
+        return report
+
+    def undo(self, run: str = LAST) -> Undone:
+        """Bring back what a run of `dedupe` moved to the trash or made links; without a name, the newest."""
+        return undo(open_store(self.path), run)
 
     def status(self) -> Status:
         """Say what the index holds."""
@@ -144,6 +204,29 @@ class Index:
         self._gallery = None
         return repair(Store(self.path), self.settings)
 
+    def calibrate(
+        self,
+        source: "AnyPath",
+        *,
+        fpr: float = DEFAULT_FPR,
+        space: str | None = None,
+        seed: int = 0,
+        progress: Progress = no_progress,
+    ) -> CalibrationReport:
+        """Set a space's threshold for a stated rate of false positives, and make its scores probabilities.
+
+        ``source`` is ``"synthetic"`` (edited copies of the index's pictures), ``"decisions"``, or a CSV file a,b,same.
+        """
+        gallery, sandbox = self._opened()
+        return calibrate(gallery, sandbox, source, fpr=fpr, space=space, seed=seed, progress=progress)
+
+    def decide(self, a: "AnyPath", b: "AnyPath", verdict: str | None, note: str = "") -> Decided:
+        """Write down what two files' contents are to each other; None takes back what was decided.
+
+        ``verdict`` is ``same``, ``same-object``, ``different``, ``fraud`` or ``cleared``.
+        """
+        return decide(open_store(self.path), Path(a), Path(b), verdict, note, source="api")
+
     def label(self, path: "AnyPath", label: str) -> list[str]:
         """Give the content at ``path`` a label; return the paths that now carry it."""
         return assign_label(open_store(self.path), Path(path), label)
@@ -157,8 +240,20 @@ class Index:
         return export(open_store(self.path), Path(target), space)
 
 
-def find_duplicates(folder: "AnyPath", threshold: float = DEFAULT_THRESHOLD, **settings: Any) -> DedupeReport:
-    """Group the copies below ``folder``, with an index that is forgotten afterwards."""
+def find_duplicates(
+    folder: "AnyPath",
+    threshold: float = DEFAULT_THRESHOLD,
+    *,
+    within: str | None = None,
+    across: str | None = None,
+    reference: "AnyPath | None" = None,
+    verify: bool = False,
+    prefer: Sequence[str] = (),
+    **settings: Any,
+) -> DedupeReport:
+    """Group the copies below ``folder``, with an index that is forgotten afterwards; keywords as in `Index.dedupe`."""
     with tempfile.TemporaryDirectory() as scratch, Index(scratch, **settings) as index:
         index.build(folder)
-        return index.dedupe(threshold)
+        return index.dedupe(
+            threshold, within=within, across=across, reference=reference, verify=verify, prefer=prefer
+        )

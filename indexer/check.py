@@ -6,19 +6,26 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, inspect, select, text
 
 from indexer.checksums import embedding_checksum, file_checksum, item_checksum
+from indexer.decisions import is_sound
+from indexer.duplicates.disposal import TRASH_FOLDER
+from indexer.duplicates.undo import unfinished
 from indexer.durable import TEMPORARY_SUFFIX
 from indexer.errors import IndexerError, IndexNotFound, NewerFormat, StoreDamaged, UsageRefused
 from indexer.generations import Committed, current_generation
 from indexer.lookup import Gallery
 from indexer.store import FAISS_SUFFIX, Store
-from indexer.tables import Catalogue, Embedding, Encoder, FaissFile, File, Generation, Item
+from indexer.tables import Catalogue, Decision, Embedding, Encoder, FaissFile, File, Generation, Item
 
 _ROWS_AT_ONCE = 10_000
 # What a repair cannot mend row by row: the database has to be saved into a new one.
 MALFORMED, UNREADABLE = "database-malformed", "unreadable"
+# What a repair must not drop: nothing else could say it again.
+DECISION_DAMAGED = "decision-damaged"
+# A file that a killed `index dedupe` may or may not have moved.
+DISPOSAL_UNFINISHED = "disposal-unfinished"
 
 
 class Severity(StrEnum):
@@ -60,6 +67,7 @@ def check(store: Store) -> list[Finding]:
         _check_faiss,
         _check_encoder,
         _check_catalogues,
+        _check_disposals,
     ):
         findings += _guarded(part, store)
     return findings + list(_check_residue(store))
@@ -97,9 +105,12 @@ def _check_rows(store: Store) -> Iterator[Finding]:
     """Hold every row to its checksum."""
     where = str(store.database.path)
     with store.database.reading() as connection:
-        for kind, table, statement, is_sound in _ROW_CHECKS:
+        tables = set(inspect(connection).get_table_names())  # an older schema lacks some
+        for kind, table, statement, sound in _ROW_CHECKS:
+            if table not in tables:
+                continue
             rows = connection.execute(statement.execution_options(yield_per=_ROWS_AT_ONCE))
-            bad = tuple(row.id for row in rows if not is_sound(row))
+            bad = tuple(row.id for row in rows if not sound(row))
             if bad:
                 message = f"{len(bad)} rows of {table} are not what was written"
                 yield Finding(Severity.DAMAGE, kind, where, message, bad)
@@ -141,6 +152,7 @@ _ROW_CHECKS: list[tuple[str, str, Any, Callable[[Any], bool]]] = [
         .join(Encoder, Encoder.id == Embedding.encoder_id),
         _embedding_is_sound,
     ),
+    (DECISION_DAMAGED, "decisions", select(Decision.__table__), is_sound),
 ]
 
 
@@ -258,6 +270,17 @@ def _check_catalogues(store: Store) -> Iterator[Finding]:
                 yield Finding(Severity.STALE, "catalogue-moved-on", root, f"{told}; `index build` follows")
 
 
+def _check_disposals(store: Store) -> Iterator[Finding]:
+    """Name what a killed `index dedupe` was at. No file is lost: it is at its place or in the trash."""
+    with store.database.reading() as connection:
+        rows = unfinished(connection, store)
+    for row in rows:
+        message = (
+            "a killed `index dedupe` was moving or linking it; --repair or `index dedupe --undo` finishes it"
+        )
+        yield Finding(Severity.INFO, DISPOSAL_UNFINISHED, store.shown_path(row.path), message, (row.id,))
+
+
 def _check_residue(store: Store) -> Iterator[Finding]:
     """Name files that no generation refers to."""
     try:
@@ -265,7 +288,10 @@ def _check_residue(store: Store) -> Iterator[Finding]:
             kept = set(connection.execute(select(FaissFile.sha256).join(Generation)).scalars())
     except StoreDamaged:
         return
+    trash = store.path / TRASH_FOLDER  # holds the user's files, whatever they are called
     for path in sorted(store.path.rglob("*")):
+        if path.is_relative_to(trash):
+            continue
         if path.name.endswith(TEMPORARY_SUFFIX) or (path.suffix == FAISS_SUFFIX and path.stem not in kept):
             yield Finding(
                 Severity.INFO, "residue", str(path), "left by a stopped build; the next one removes it"

@@ -12,9 +12,10 @@ import numpy as np
 
 from indexer.decoding.sandbox import Sandbox
 from indexer.errors import UsageRefused
+from indexer.images import QueryImage
 from indexer.labelled import Labelled, read_labelled
 from indexer.lookup import Gallery
-from indexer.query import QueryImage, embed
+from indexer.query import embed
 from retrieval.classification.classifier import Classifier, Predictions
 from retrieval.classification.linear import LinearSvm, Logistic
 from retrieval.classification.neighbours import NearestNeighbours

@@ -17,8 +17,10 @@ from indexer.errors import BUG, INTERRUPTED, IndexerError, from_os_error
 # Verb: what `index --help` says of it. Written here so that the help imports no command.
 VERBS = {
     "build": "Index the pictures of folders or manifests; cheap to run again.",
+    "calibrate": "Set the threshold for a stated rate of false positives; make scores probabilities.",
     "check": "Compare database, FAISS files, encoder and catalogue; --repair mends.",
     "classify": "Say which of the index's labels a picture belongs to, or that it is unknown.",
+    "decide": "Write down whether two pictures are the same; it survives moves and rebuilds.",
     "dedupe": "Group the copies in the index around the file to keep.",
     "demo": "Draw a small catalogue, build, query and dedupe it, and show the result.",
     "evaluate": "Judge encoders on labelled pictures: retrieval, verification, few-shot, beside baselines.",

@@ -1,4 +1,4 @@
-"""The only place that makes bytes durable: write-once files, directory syncs, the writer's lock, failpoints.
+"""The only place that makes bytes durable: write-once files, moves and links, the writer's lock, failpoints.
 
 Order of a write-once file: temporary file, write, flush, fsync, rename, fsync of the directory, read back.
 A crash before the rename leaves ``*.tmp``, which the next writer removes; a crash after it leaves a complete
@@ -9,6 +9,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from typing import BinaryIO
 from indexer.errors import StoreDamaged, StoreLocked, UsageRefused, os_errors
 
 TEMPORARY_SUFFIX = ".tmp"
+# What a file system says that knows no hard links, or lets this user make none to that file.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _hits: dict[str, int] = {}
 
 
@@ -130,6 +133,92 @@ def replace(source: Path, target: Path) -> None:
     failpoint("replace.before_rename")
     source.replace(target)
     sync_directory(target.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those that it lies in, durably."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        sync_directory(path.parent)
+
+
+def move_away(source: Path, target: Path) -> None:
+    """Move a file into a folder that is ours, durably: it has a name, the old or the new one, at every moment.
+
+    Raises:
+        OSError: it was not moved, or the folders could not be synced afterwards: look at the disk.
+    """
+    make_folder(target.parent)
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    failpoint("move.before_rename")
+    source.rename(target)
+    failpoint("move.before_dirsync")
+    sync_directory(target.parent)
+    sync_directory(source.parent)
+
+
+def bring_back(source: Path, target: Path) -> None:
+    """Move a file of ours to where it came from, durably, and never over what came to be there meanwhile.
+
+    Raises:
+        FileExistsError: something is there.
+        OSError: it was not moved, or the folders could not be synced afterwards: look at the disk.
+    """
+    make_folder(target.parent)
+    failpoint("back.before_link")
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        source.rename(target)
+    else:
+        sync_directory(target.parent)
+        failpoint("back.before_unlink")
+        source.unlink()
+    sync_directory(target.parent)
+    sync_directory(source.parent)
+
+
+def replace_by_link(keep: Path, path: Path, temporary: Path, sha256: str) -> None:
+    """Put a hard link of ``keep`` in a file's place, durably; ``temporary`` is a free name beside that file.
+
+    Raises:
+        StoreDamaged: ``keep`` does not have that content; nothing was replaced.
+        OSError: it was not replaced, or the folder could not be synced afterwards: look at the disk.
+    """
+    try:
+        failpoint("link.before_link")
+        os.link(keep, temporary, follow_symlinks=False)
+        failpoint("link.before_rename")
+        if sha256_of(temporary) != sha256:  # of the very file that is put there
+            raise StoreDamaged(f"{keep} is not what it was a moment ago")
+        temporary.replace(path)
+        failpoint("link.before_dirsync")
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def separate(path: Path, temporary: Path) -> None:
+    """Give a hard link a copy of its own, durably; ``temporary`` is a free name beside it.
+
+    Raises:
+        OSError: it is as it was, or the folder could not be synced afterwards: look at the disk.
+    """
+    try:
+        shutil.copy2(path, temporary, follow_symlinks=False)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        failpoint("separate.before_rename")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
 
 
 def sha256_of(path: Path) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import Connection, select
 
+from indexer.calibrations import Calibration, current_calibration, current_calibrations
 from indexer.database import REPAIR_HINT
 from indexer.encoders import BUILTIN, EncoderFiles, read_encoder
 from indexer.errors import StoreDamaged, UsageRefused, WrongEncoder
@@ -35,7 +36,11 @@ IDENTICAL = "identical"
 
 @dataclass(frozen=True)
 class Match:
-    """One ranked neighbour; ``verdict`` is "identical" for the same bytes, else None until thresholds are set."""
+    """One ranked neighbour; ``verdict`` is "identical" for the same bytes, else None unless it was verified.
+
+    ``reason`` is why the verdict is so, or why there is none although it was asked for.
+    ``probability`` is P(same | score) at equal odds, and None where the space is not calibrated.
+    """
 
     rank: int
     path: str
@@ -44,6 +49,8 @@ class Match:
     label: str | None
     attributes: dict[str, str] = field(default_factory=dict)
     verdict: str | None = None
+    reason: str | None = None
+    probability: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the match as plain values."""
@@ -63,6 +70,17 @@ class Gallery:
         self._network: tuple[str, Encoder] | None = None
         with store.database.reading() as connection:
             self.generation = require_generation(connection, store)
+
+    def calibrations(self, space: str | None = None) -> list[Calibration]:
+        """Return the calibrations in force, of one space or of all.
+
+        Raises:
+            UsageRefused: no such space.
+            StoreDamaged: a row is not what was written.
+        """
+        spaces = self.generation.spec.spaces if space is None else [self.generation.space(space)]
+        with self.store.database.reading() as connection:
+            return current_calibrations(connection, self.generation.fingerprint, [one.name for one in spaces])
 
     def encoder_files(self) -> EncoderFiles:
         """Read the encoder that the generation was made with.
@@ -134,8 +152,9 @@ class Gallery:
             proposals = self.open_index(space).search(vectors, k, allowed)
             ids = sorted({int(id_) for candidates in proposals for id_ in candidates.ids})
             items = read_items(connection, self.generation, space, ids)
+            meaning = current_calibration(connection, self.generation.fingerprint, space.name)
         return [
-            self._rank(query, sha256, candidates, items, k, space, metric, threshold, where or {})
+            self._rank(query, sha256, candidates, items, k, space, metric, threshold, where or {}, meaning)
             for query, sha256, candidates in zip(vectors, sha256s, proposals, strict=True)
         ]
 
@@ -200,6 +219,7 @@ class Gallery:
         metric: Metric,
         threshold: float | None,
         where: Mapping[str, str],
+        meaning: Calibration | None,
     ) -> list[Match]:
         if not len(candidates.ids):
             return []
@@ -209,14 +229,15 @@ class Gallery:
             file = self.store.faiss_path(self.generation.faiss[space.name].sha256)
             raise StoreDamaged(f"{file} disagrees with the vectors in the database", REPAIR_HINT)
         exact = own if metric is space.metric else scores(query, gallery, metric)
+        chances = [None] * len(own) if meaning is None else meaning.probability(own).tolist()
         entries = [
-            (score, file, items[int(id_)].sha256)
-            for id_, score in zip(candidates.ids, exact, strict=True)
+            (score, file, items[int(id_)].sha256, chance)
+            for id_, score, chance in zip(candidates.ids, exact, chances, strict=True)
             for file in items[int(id_)].files
             if _passes(file, where)
         ]
-        values = np.array([score for score, _, _ in entries])
-        order = rank(values, [file.path for _, file, _ in entries], k, threshold)
+        values = np.array([score for score, _, _, _ in entries])
+        order = rank(values, [file.path for _, file, _, _ in entries], k, threshold)
         distances = distance_from_score(values, metric)
         return [
             Match(
@@ -227,6 +248,7 @@ class Gallery:
                 label=entries[position][1].label,
                 attributes=entries[position][1].attributes,
                 verdict=IDENTICAL if entries[position][2] == sha256 else None,
+                probability=entries[position][3],
             )
             for place, position in enumerate(order, start=1)
         ]

@@ -1,7 +1,8 @@
 """`index check --repair`: rebuild the cache from the database, and encode again only what is lost.
 
 1. A database that SQLite cannot read is set aside; what can be read of it is saved into a new one.
-2. Rows that are not what was written are dropped, and so are generations that cannot be read.
+2. Rows that are not what was written are dropped, and so are generations that cannot be read; decisions, which
+   nothing else could say again, are set aside in a text file beside the database.
 3. The catalogues that can be reached are built again, which encodes what lacks a vector and nothing else that did
    not change, and every FAISS file is written anew.
 
@@ -15,10 +16,21 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select
 
 from indexer.build import build
-from indexer.check import MALFORMED, UNREADABLE, Finding, Severity, check, items_without_vectors
+from indexer.check import (
+    DECISION_DAMAGED,
+    DISPOSAL_UNFINISHED,
+    MALFORMED,
+    UNREADABLE,
+    Finding,
+    Severity,
+    check,
+    items_without_vectors,
+)
+from indexer.duplicates.undo import finish
 from indexer.errors import IndexNotFound, StoreDamaged
 from indexer.generations import Committed, commit_generation, current_generation
 from indexer.salvage import salvage
+from indexer.set_aside import set_aside_decisions
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import Catalogue, Embedding, FaissFile, File, Generation, Item
@@ -34,13 +46,16 @@ class RepairReport:
 
 
 def repair(store: Store, settings: Settings) -> RepairReport:
-    """Mend what `check` calls damage; without damage nothing is touched.
+    """Mend what `check` calls damage; without damage nothing is touched, but what a killed `dedupe` was at is settled.
 
     Raises:
         StoreLocked: another process is writing.
         IndexNotFound: nothing could be saved, and no catalogue is left to build from.
     """
     report = RepairReport(check(store))
+    if any(finding.kind == DISPOSAL_UNFINISHED for finding in report.found):
+        with store.writing():
+            report.done += finish(store)
     if not _damage(report.found):
         return report
     if {MALFORMED, UNREADABLE} & {finding.kind for finding in _damage(report.found)}:
@@ -81,9 +96,12 @@ def _newest_readable_generation(store: Store, done: list[str]) -> Committed | No
 
 
 def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None:
-    """Delete the rows that are not what was written, and what hangs on them."""
+    """Delete the rows that are not what was written, and what hangs on them; set decisions aside."""
     with store.database.writing() as connection:
         for finding in damage:
+            if finding.kind == DECISION_DAMAGED:
+                done.append(set_aside_decisions(connection, store.path, finding.ids))
+                continue
             for id_ in finding.ids:
                 if finding.kind == "item-damaged":
                     connection.execute(delete(Embedding).where(Embedding.item_id == id_))

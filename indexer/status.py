@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from indexer.calibrations import current_calibrations
+from indexer.decisions import Decisions
 from indexer.generations import require_generation
 from indexer.store import Store
 from indexer.tables import AssignedLabel, Catalogue, Exclusion, File, Item, Rejection
@@ -13,7 +15,7 @@ from indexer.tables import AssignedLabel, Catalogue, Exclusion, File, Item, Reje
 
 @dataclass
 class Status:
-    """The index in numbers; sizes in bytes, paths as the user can open them."""
+    """The index in numbers; sizes in bytes, paths as the user can open them; ``decisions`` counts decided pairs."""
 
     store: str
     generation: int
@@ -24,11 +26,13 @@ class Status:
     items: int
     labels: dict[str, int]
     assigned_labels: int
+    decisions: int
     catalogues: list[dict[str, Any]]
     rejected: list[dict[str, str]]
     removed: list[str]
     unfinished: int
     search: dict[str, dict[str, Any]] = field(default_factory=dict)
+    calibrations: list[dict[str, Any]] = field(default_factory=list)
     store_bytes: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -45,6 +49,7 @@ def status(store: Store) -> Status:
 
     Raises:
         IndexNotFound: nothing was committed yet.
+        StoreDamaged: a decision or a calibration is not what was written.
     """
     with store.database.reading() as connection:
         generation = require_generation(connection, store)
@@ -71,6 +76,7 @@ def status(store: Store) -> Status:
             items=generation.item_count,
             labels={str(row[0]): row[1] for row in connection.execute(labels)},
             assigned_labels=connection.execute(select(func.count()).select_from(AssignedLabel)).scalar_one(),
+            decisions=len(Decisions.read(connection)),
             catalogues=[
                 {
                     "path": store.shown_path(row.path),
@@ -90,5 +96,11 @@ def status(store: Store) -> Status:
                 name: {"kind": file.kind, "recall": file.recall, "bytes": file.size_bytes}
                 for name, file in generation.faiss.items()
             },
+            calibrations=[
+                calibration.summary()
+                for calibration in current_calibrations(
+                    connection, generation.fingerprint, [space.name for space in spec.spaces]
+                )
+            ],
             store_bytes=sum(path.stat().st_size for path in store.path.rglob("*") if path.is_file()),
         )

@@ -13,8 +13,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # The Alembic revision that these models describe; a test holds it to the newest migration.
-SCHEMA_REVISION = "0002"
-KNOWN_REVISIONS = ("0001", "0002")
+SCHEMA_REVISION = "0003"
+KNOWN_REVISIONS = ("0001", "0002", "0003")
 # Raised when what is stored beside the schema (checksums, FAISS files) changes its meaning.
 FORMAT_VERSION = 1
 
@@ -213,6 +213,15 @@ class Disposal(Base):
     trash_path: Mapped[str | None] = mapped_column(FilePath)
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
     disposed_at: Mapped[str] = mapped_column(String(32), default=now)
+
+
+class Watermark(Base):
+    """How far a command has followed the index: every item up to ``item_id`` was seen. Ids are never given twice."""
+
+    __tablename__ = "watermarks"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    item_id: Mapped[int] = mapped_column(BigId)
+    moved_at: Mapped[str] = mapped_column(String(32), default=now)
 
 
 Index("embeddings_by_item", Embedding.item_id)

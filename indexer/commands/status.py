@@ -54,8 +54,16 @@ def _print(found: "Status") -> None:
         ),
         ("metric", found.metric),
         ("search", ", ".join(searches)),
+        *[
+            (
+                "calibrated",
+                f"{one['space']}: threshold {one['threshold']:.4f} for false positives at {one['fpr']:g}, by {one['source']}",
+            )
+            for one in found.calibrations
+        ],
         ("files", f"{found.files} files, {found.items} different pictures"),
         ("labels", f"{len(found.labels)} labels on {sum(found.labels.values())} files"),
+        *([("decisions", f"{found.decisions} pairs decided")] if found.decisions else []),
         *[("catalogue", f"{entry['path']} ({entry['files']} files)") for entry in found.catalogues],
         *[("removed", path) for path in found.removed],
         ("rejected", reasons or "none"),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from indexer.build import BuildReport, build
 from indexer.decoding.sandbox import Sandbox
-from indexer.dedupe import DEFAULT_THRESHOLD, DedupeReport, dedupe
+from indexer.dedupe import dedupe
 from indexer.demo.catalogue import DemoCatalogue, FolderNotEmpty, make_catalogue
+from indexer.duplicates.report import DedupeReport
 from indexer.encoding import Progress
 from indexer.errors import UsageRefused
 from indexer.location import STORE_NAME
@@ -47,7 +48,7 @@ def take_tour(folder: Path, progress: Progress, *, with_page: bool = True) -> To
     settings = load_settings(path, {})
     report = build(Store(path), [made.folder], settings, progress=progress)
     store = open_store(path)
-    duplicates = dedupe(store, DEFAULT_THRESHOLD)
+    duplicates = dedupe(store, settings)
     page = folder / PAGE if with_page else None
     with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
         answers = query(Gallery(store), made.queries, sandbox, k=NEIGHBOURS)

@@ -1,0 +1,124 @@
+"""Contents that may be copies of one another: by their score, or because somebody decided so."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.decisions import Decisions, DecisionVerdict
+from indexer.duplicates.places import Place
+from indexer.duplicates.scope import Kind, Scope
+from retrieval.groups import lowest_score
+from retrieval.join import Pairs, cross_join, self_join
+from retrieval.similarity import Float32
+
+_APART = frozenset({DecisionVerdict.SAME_OBJECT, DecisionVerdict.DIFFERENT, DecisionVerdict.CLEARED})
+
+
+@dataclass
+class Candidates:
+    """``partners`` has {item: score} for each item with one, both ways; ``same`` and ``apart`` are what was decided."""
+
+    rows: Mapping[int, int]
+    vectors: Float32
+    partners: dict[int, dict[int, float]] = field(default_factory=dict)
+    same: dict[int, set[int]] = field(default_factory=dict)
+    apart: dict[int, set[int]] = field(default_factory=dict)
+
+    def near(self, item: int) -> Iterator[tuple[int, float]]:
+        """Yield the item itself, with score 1, and its partners."""
+        yield item, 1.0
+        yield from self.partners.get(item, {}).items()
+
+    def is_sure(self, a: int, b: int) -> bool:
+        """Tell whether two items are copies without looking: one content, or decided so."""
+        return a == b or b in self.same.get(a, ())
+
+    def link(self, a: int, b: int, score: float) -> None:
+        """Make two items candidates."""
+        self.partners.setdefault(a, {})[b] = score
+        self.partners.setdefault(b, {})[a] = score
+
+    def drop(self, a: int, b: int) -> None:
+        """Let two items be no candidates any more."""
+        self.partners.get(a, {}).pop(b, None)
+        self.partners.get(b, {}).pop(a, None)
+
+    def on_likeness(self, item: int) -> list[int]:
+        """Return the partners that only a score speaks for."""
+        return [other for other in self.partners.get(item, {}) if not self.is_sure(item, other)]
+
+    def min_score(self, items: Sequence[int]) -> float:
+        """Return the lowest score between any two of the items; 1 for one alone."""
+        rows = sorted({self.rows[item] for item in items})
+        return lowest_score(self.vectors[rows]) if len(rows) > 1 else 1.0
+
+
+def find_candidates(
+    places: Sequence[Place],
+    ids: Sequence[int],
+    vectors: Float32,
+    threshold: float,
+    scope: Scope,
+    decisions: Decisions,
+) -> tuple[Candidates, int]:
+    """Join (n, dim) unit vectors, one for each of ``ids``; return the candidates, and how many pairs of files they are.
+
+    Pairs that were decided to be no copies are left out; pairs that were decided to be copies have no threshold.
+    """
+    found = Candidates({id_: row for row, id_ in enumerate(ids)}, vectors)
+    settled = {p.item for p in places} - {p.item for p in places if not scope.is_settled(p.kind)}
+    pairs = _join(vectors, np.array([id_ in settled for id_ in ids], bool), threshold)
+    for a, b, score in zip(pairs.first.tolist(), pairs.second.tolist(), pairs.scores.tolist(), strict=True):
+        found.link(ids[a], ids[b], score)
+    count = _count(places, found, scope)
+    item_of = {place.sha256: place.item for place in places}
+    for sha_a, sha_b, verdict in decisions.pairs():
+        if sha_a not in item_of or sha_b not in item_of:
+            continue
+        a, b = item_of[sha_a], item_of[sha_b]
+        if verdict is DecisionVerdict.SAME:
+            found.link(a, b, found.min_score([a, b]))
+            _note(found.same, a, b)
+        elif verdict in _APART:
+            found.drop(a, b)
+            _note(found.apart, a, b)
+    return found, count
+
+
+def _join(vectors: Float32, settled: npt.NDArray[np.bool_], threshold: float) -> Pairs:
+    """Compare all contents but the settled ones with each other, and with the settled ones."""
+    if not settled.any():
+        return self_join(vectors, threshold)
+    mine, others = np.flatnonzero(~settled), np.flatnonzero(settled)
+    inside = self_join(vectors[mine], threshold)
+    between = cross_join(vectors[mine], vectors[others], threshold)
+    return Pairs(
+        np.concatenate([mine[inside.first], mine[between.first]]),
+        np.concatenate([mine[inside.second], others[between.second]]),
+        np.concatenate([inside.scores, between.scores]),
+    )
+
+
+def _note(pairs: dict[int, set[int]], a: int, b: int) -> None:
+    pairs.setdefault(a, set()).add(b)
+    pairs.setdefault(b, set()).add(a)
+
+
+def _count(places: Sequence[Place], found: Candidates, scope: Scope) -> int:
+    """Count the pairs of files, of one content or of partners, that are compared."""
+    kinds: dict[int, Counter[Kind]] = defaultdict(Counter)
+    for place in places:
+        kinds[place.item][place.kind] += 1
+
+    def between(a: Counter[Kind], b: Counter[Kind]) -> int:
+        return sum(n * m for kind, n in a.items() for other, m in b.items() if scope.allows(kind, other))
+
+    pairs = 0
+    for item, own in kinds.items():
+        alone = sum(n for kind, n in own.items() if scope.allows(kind, kind))
+        pairs += (between(own, own) - alone) // 2
+        pairs += sum(between(own, kinds[other]) for other in found.partners.get(item, ()) if other > item)
+    return pairs

@@ -1,0 +1,82 @@
+"""What a look at the pixels of candidates says: which have next to nothing in them, and which pairs are copies."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.compared import COMPARED, unpadded
+from indexer.decoding.picture import Picture
+from indexer.decoding.sandbox import Job, Sandbox
+from retrieval.alignment.evidence import compare
+from retrieval.alignment.features import extract
+from retrieval.alignment.verdict import judge
+from retrieval.preprocess import Fit, PreprocessSpec, View
+
+# A picture whose luma deviates by less, at 64 x 64 pixels and of 255, is near-blank. The plainest of 2,900 photos and
+# signatures (Caltech-101, BSDS500, BHSig260) deviates by 10; scans of empty paper with noise, shading or 20 specks by
+# 3.4 at most.
+LEAST_DEVIATION = 5.0
+_SMALL = PreprocessSpec(64, Fit.STRETCH)
+_LUMA = np.array([0.299, 0.587, 0.114])
+_WINDOW = 4  # pictures in memory at once, beside the one that is kept
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What verification says of a pair; the verdict is None where a picture could not be seen."""
+
+    verdict: str | None
+    reason: str
+
+
+class Pixels:
+    """The pictures of contents. ``paths`` has where each lies, ``sha256s`` the content that has to be there."""
+
+    def __init__(
+        self, sandbox: Sandbox, paths: Mapping[int, str], sha256s: Mapping[int, bytes], view: View
+    ) -> None:
+        self._sandbox, self._paths, self._sha256s = sandbox, paths, sha256s
+        # Sounds have no colours, and drawings are as blank as their paper.
+        self._view = view if view is View.SPECTRUM else View.COLOUR
+
+    def near_blank(self, items: Collection[int]) -> set[int]:
+        """Return the items whose pictures have too little in them to be told apart; what cannot be read is none."""
+        return {
+            item
+            for item, picture, _ in self._pictures(items, _SMALL)
+            if picture is not None and (picture.pixels @ _LUMA).std() < LEAST_DEVIATION
+        }
+
+    def judge(self, keep: int, members: Collection[int]) -> dict[int, Judged]:
+        """Verify pictures against the one that is kept, each decoded once, a few of them in memory at a time."""
+        _, kept, problem = next(iter(self._pictures([keep], COMPARED)))
+        if kept is None:
+            return dict.fromkeys(members, Judged(None, f"not verified: the kept file is {problem}"))
+        first = unpadded(kept).pixels
+        features = extract(first)
+        judged = {}
+        for item, picture, problem in self._pictures(members, COMPARED):
+            if picture is None:
+                judged[item] = Judged(None, f"not verified: {problem}")
+                continue
+            verdict = judge(compare(first, unpadded(picture).pixels, features_a=features))
+            judged[item] = Judged(str(verdict.kind), verdict.reason)
+        return judged
+
+    def _pictures(
+        self, items: Collection[int], shape: PreprocessSpec
+    ) -> Iterator[tuple[int, Picture | None, str]]:
+        """Yield each item with its picture, or with why there is none, as they come."""
+        jobs = [Job(item, path=self._paths[item]) for item in items]
+        if not jobs:
+            return  # a sandbox that is not needed is not started
+        for outcome in self._sandbox.run(
+            jobs, size=shape.size, fit=shape.fit, view=self._view, window=_WINDOW
+        ):
+            if outcome.sha256 is not None and outcome.sha256 != self._sha256s[outcome.key]:
+                yield outcome.key, None, "changed since it was indexed"
+            elif outcome.failure is not None:
+                yield outcome.key, None, f"{outcome.failure.reason}: {outcome.failure.message}"
+            else:
+                yield outcome.key, outcome.picture, ""
