@@ -13,7 +13,7 @@ from indexer.check import Finding, check
 from indexer.classify import DEFAULT_HEAD, ClassifyReport, classify
 from indexer.decisions import Decided, decide
 from indexer.decoding.sandbox import Sandbox
-from indexer.dedupe import DEFAULT_THRESHOLD, dedupe
+from indexer.dedupe import dedupe
 from indexer.duplicates.disposal import dispose
 from indexer.duplicates.policy import Policy
 from indexer.duplicates.report import DedupeReport
@@ -144,10 +144,10 @@ class Index:
             ValueError: one of them cannot be decoded; the message says which and why.
             UsageRefused: OpenCV is not installed, or the encoder does not look at pictures.
         """
-        files = encoder_at(self.path, self.settings)
+        files, calibration = encoder_at(self.path, self.settings)
         if self._encoder is None or self._encoder.fingerprint != files.fingerprint:
             self._encoder = files.load(os.cpu_count() or 1)
-        return verify(a, b, self._encoder, files.source, self._decoding())
+        return verify(a, b, self._encoder, files.source, self._decoding(), calibration)
 
     def _opened(self) -> tuple[Gallery, Sandbox]:
         """Return the current generation and the decode worker, each opened once."""
@@ -162,7 +162,7 @@ class Index:
 
     def dedupe(
         self,
-        threshold: float = DEFAULT_THRESHOLD,
+        threshold: float | None = None,
         *,
         space: str | None = None,
         within: str | None = None,
@@ -242,7 +242,7 @@ class Index:
 
 def find_duplicates(
     folder: "AnyPath",
-    threshold: float = DEFAULT_THRESHOLD,
+    threshold: float | None = None,
     *,
     within: str | None = None,
     across: str | None = None,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from sqlalchemy import select
 
+from indexer.calibrations import current_calibration
 from indexer.compared import require_comparable
 from indexer.decisions import Decisions
 from indexer.decoding.sandbox import Sandbox
@@ -34,7 +35,7 @@ from retrieval.alignment.verdict import Kind
 from retrieval.similarity import Metric
 
 COPY_SPACE = "copy"
-# A plain threshold until calibration sets it: see `scripts/bench/foundation.py` for how many unrelated photos reach it.
+# Until `index calibrate` sets one: see `scripts/bench/foundation.py` for how many unrelated photos reach it.
 DEFAULT_THRESHOLD = 0.9
 EVERYTHING = Scope()
 _NO_COPY = frozenset({Kind.SAME_OBJECT, Kind.DIFFERENT})
@@ -43,7 +44,7 @@ _NO_COPY = frozenset({Kind.SAME_OBJECT, Kind.DIFFERENT})
 def dedupe(
     store: Store,
     settings: Settings,
-    threshold: float = DEFAULT_THRESHOLD,
+    threshold: float | None = None,
     space: str | None = None,
     *,
     scope: Scope = EVERYTHING,
@@ -52,6 +53,7 @@ def dedupe(
 ) -> DedupeReport:
     """Group files whose pictures score at least ``threshold`` with the file that is kept.
 
+    Without a threshold it is the calibrated one, or else DEFAULT_THRESHOLD.
     Files with the same bytes are grouped whatever the threshold. The space is ``copy`` where the encoder has it.
     ``prefer`` are globs of files to keep, the first ones first. With ``verify`` pixels decide.
 
@@ -61,7 +63,7 @@ def dedupe(
         StoreDamaged: a row is not what was written.
     """
     started = time.monotonic()
-    if not -1 <= threshold <= 1:
+    if threshold is not None and not -1 <= threshold <= 1:
         raise UsageRefused(f"threshold {threshold} is not a cosine score", "give one between -1 and 1")
     with store.database.reading() as connection:
         generation = require_generation(connection, store)
@@ -78,8 +80,13 @@ def dedupe(
         items = read_items(connection, generation, chosen, ids)  # proves the rows that are read again below
         places = read_places(connection, store, scope, prefer, seen)
         decisions = Decisions.read(connection)
+        calibration = current_calibration(connection, generation.fingerprint, chosen.name)
     vectors = np.stack([items[id_].vector for id_ in ids]) if ids else np.empty((0, chosen.dim), np.float32)
-    report = DedupeReport(chosen.name, threshold, verified=verify, newest_item=max(ids, default=0))
+    if threshold is None:
+        threshold = calibration.threshold if calibration else DEFAULT_THRESHOLD
+    report = DedupeReport(
+        chosen.name, threshold, verified=verify, calibrated=bool(calibration), newest_item=max(ids, default=0)
+    )
     candidates, report.pairs = find_candidates(places, ids, vectors, threshold, scope, decisions)
     best = {place.item: place for place in reversed(places)}
     with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
@@ -93,7 +100,7 @@ def dedupe(
             groups, links = group_files(places, candidates, scope)
     report.rejected_by_verification = sum(found.verdict in _NO_COPY for found in judged.values())
     report.unverified = sum(found.verdict is None for found in judged.values())
-    describe(report, store, groups, links, candidates, decisions, judged)
+    describe(report, store, groups, links, candidates, decisions, judged, calibration)
     report.seconds = round(time.monotonic() - started, 3)
     return report
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from indexer.calibrations import Calibration
 from indexer.compared import COMPARED, Compared, known_scores, require_comparable, unpadded
 from indexer.decoding.picture import Picture
 from indexer.decoding.sandbox import Sandbox
+from indexer.dedupe import COPY_SPACE
 from indexer.encoders import BUILTIN, EncoderFiles, read_encoder
 from indexer.errors import REJECTED, IndexerError, IndexNotFound
 from indexer.images import QueryImage, read_images
@@ -30,7 +32,7 @@ SAME = frozenset({Kind.IDENTICAL, Kind.COPY})
 class Verification:
     """What two pictures are to each other, and why; boxes are (left, top, right, bottom) in pixels of the files.
 
-    ``probability`` is None until thresholds are calibrated. ``matrix`` takes pixels of A to pixels of B; sizes are
+    ``probability`` is that of a copy by the copy space's score alone, None until that is calibrated. ``matrix`` takes pixels of A to pixels of B; sizes are
     (width, height).
     """
 
@@ -61,15 +63,24 @@ class Unusable(IndexerError, ValueError):
     exit_code = REJECTED
 
 
-def encoder_at(store: Path, settings: Settings) -> EncoderFiles:
-    """Read the encoder of an index; where there is no index, the one in the settings, or else the built-in one."""
+def encoder_at(store: Path, settings: Settings) -> tuple[EncoderFiles, Calibration | None]:
+    """Read the encoder of an index, and what its copy scores mean there.
+
+    Where there is no index, it is the encoder in the settings, or else the built-in one.
+    """
     try:
-        return Gallery(open_store(store)).encoder_files()
+        gallery = Gallery(open_store(store))
     except IndexNotFound:
-        return read_encoder(settings.encoder or BUILTIN)
+        return read_encoder(settings.encoder or BUILTIN), None
+    files = gallery.encoder_files()
+    has_copy = any(space.name == COPY_SPACE for space in files.spec.spaces)
+    known = gallery.calibrations(COPY_SPACE) if has_copy else []
+    return files, known[0] if known else None
 
 
-def verify(a: Any, b: Any, encoder: Encoder, source: str, sandbox: Sandbox) -> Verification:
+def verify(
+    a: Any, b: Any, encoder: Encoder, source: str, sandbox: Sandbox, calibration: Calibration | None = None
+) -> Verification:
     """Compare two pictures, by the vectors of the encoder from ``source`` and by their pixels.
 
     Each is a path, bytes, a PIL image or a uint8 array; files and bytes are decoded in the sandbox.
@@ -105,6 +116,7 @@ def verify(a: Any, b: Any, encoder: Encoder, source: str, sandbox: Sandbox) -> V
         size_b=(whole_b.width, whole_b.height),
         alignment=alignment,
         changes=changes,
+        probability=_probability(by_space, calibration),
     )
 
 
@@ -129,6 +141,12 @@ def _scores(encoder: Encoder, pixels: Sequence[npt.NDArray[np.uint8]]) -> dict[s
         space.name: float(scores(vectors[space.name][0], vectors[space.name][1:], space.metric)[0])
         for space in encoder.spec.spaces
     }
+
+
+def _probability(by_space: dict[str, float], calibration: Calibration | None) -> float | None:
+    if calibration is None:
+        return None
+    return float(calibration.probability(np.array([by_space[calibration.space]]))[0])
 
 
 def _alignment(evidence: Evidence, a: Compared, b: Compared) -> dict[str, Any] | None:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("-t", "--threshold", type=float, help="The score from which two pictures are copies.")
+@click.option(
+    "-t",
+    "--threshold",
+    type=float,
+    help="The score from which two pictures are copies.  [default: calibrated, or 0.9]",
+)
 @space_option
 @click.option("--within", metavar="KEY", help="Compare only files that share this attribute, or the label.")
 @click.option(
@@ -97,7 +102,7 @@ def _dedupe(
     quiet: bool,
 ) -> int:
     from indexer.commands.output import note, print_json
-    from indexer.dedupe import DEFAULT_THRESHOLD, dedupe
+    from indexer.dedupe import dedupe
     from indexer.duplicates.disposal import dispose
     from indexer.duplicates.policy import Policy
     from indexer.duplicates.scope import Scope
@@ -110,7 +115,7 @@ def _dedupe(
     report = dedupe(
         store,
         settings,
-        DEFAULT_THRESHOLD if threshold is None else threshold,
+        threshold,
         space,
         scope=Scope(within, across, reference, new),
         prefer=prefer,

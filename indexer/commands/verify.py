@@ -51,8 +51,8 @@ def command(
     settings = load_settings(path, {})
     with Sandbox(limits=settings.limits, workers=2) as sandbox:
         sandbox.start()
-        files = encoder_at(path, settings)
-        found = verify(a, b, files.load(os.cpu_count() or 1), files.source, sandbox)
+        files, calibration = encoder_at(path, settings)
+        found = verify(a, b, files.load(os.cpu_count() or 1), files.source, sandbox, calibration)
         if html is not None:
             from indexer.overlay import read_overlay
             from indexer.verify_page import PAGE_SIDE, write_verify_page

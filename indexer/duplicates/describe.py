@@ -3,6 +3,9 @@
 import os
 from collections.abc import Sequence
 
+import numpy as np
+
+from indexer.calibrations import Calibration
 from indexer.decisions import Decisions, DecisionVerdict
 from indexer.duplicates.candidates import Candidates
 from indexer.duplicates.grouping import Group, Link
@@ -25,6 +28,7 @@ def describe(
     candidates: Candidates,
     decisions: Decisions,
     judged: Verdicts,
+    calibration: Calibration | None,
 ) -> None:
     """Put groups and links into words."""
     ids = {}
@@ -41,7 +45,8 @@ def describe(
             if is_link:
                 reason += ", by a hard link that takes up nothing"
             shown = store.shown_path(place.path)
-            members.append(Member(shown, score, None, verdict, reason, place.sha256.hex()))
+            probability = _probability(score, verdict, calibration)
+            members.append(Member(shown, score, probability, verdict, reason, place.sha256.hex()))
         why = why_kept(keep, [place for place, _ in group.members])
         low = candidates.min_score(sorted(group.items))
         report.groups.append(
@@ -72,6 +77,13 @@ def _why(
     if found is not None:
         return found.verdict, found.reason
     return None, f"score {score:.3f} >= {threshold:g}"
+
+
+def _probability(score: float, verdict: str | None, calibration: Calibration | None) -> float | None:
+    """P(same | score), where scores are calibrated; the same bytes need no score."""
+    if verdict == IDENTICAL:
+        return 1.0
+    return float(calibration.probability(np.array([score]))[0]) if calibration else None
 
 
 def _inode(store: Store, place: Place) -> tuple[int, int] | None:

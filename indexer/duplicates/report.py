@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Member:
-    """A file that its group could do without; ``probability`` is None until thresholds are calibrated.
+    """A file that its group could do without; ``probability`` is that of a copy, by its score, once it is calibrated.
 
     ``verdict`` is None where likeness alone speaks; ``sha256`` is that of the bytes that were compared, in hex.
     """
@@ -47,7 +47,7 @@ class DedupeReport:
     ``pairs`` counts pairs of files that were compared and reach the threshold, ``wasted_bytes`` what the members take
     up on disk (a hard link takes up nothing). ``near_blank`` counts pictures with too little in them to be grouped on
     likeness, ``rejected_by_verification`` and ``unverified`` pairs that verification took apart or could not see.
-    ``newest_item`` is the largest item id that was there. ``run`` names what was done, if anything was.
+    ``calibrated`` says whether scores of the space are; ``newest_item`` is the largest item id that was there. ``run`` names what was done, if anything was.
     """
 
     space: str
@@ -58,6 +58,7 @@ class DedupeReport:
     wasted_bytes: int = 0
     near_blank: int = 0
     verified: bool = False
+    calibrated: bool = False
     rejected_by_verification: int = 0
     unverified: int = 0
     newest_item: int = 0

@@ -68,6 +68,24 @@ def test_a_list_of_pairs_sets_a_threshold_and_queries_get_probabilities(
     assert all(result["probability"] is None for result in results(index, query, "--space", "object"))
 
 
+def test_what_is_calibrated_decides_for_dedupe_and_gives_pairs_a_probability(
+    index: Command, built: Path, pairs: Path
+) -> None:
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'siamese-index[verify]'")
+    picture(0).resize((64, 48)).save(built / "bass/copy.png")
+    index("build", built)
+    a, b = built / "bass/00.jpg", built / "bass/copy.png"
+    before = index("dedupe", "--json").json()
+    assert (before["threshold"], before["calibrated"]) == (0.9, False)
+    assert index("verify", a, b, "--json").json()["probability"] is None
+    threshold = index("calibrate", pairs, "--fpr", RATE, "--json").json()["threshold"]
+    report = index("dedupe", "--json").json()
+    assert (report["threshold"], report["calibrated"]) == (threshold, True)
+    assert all(0 < member["probability"] <= 1 for group in report["groups"] for member in group["members"])
+    assert index("dedupe", "-t", "0.95", "--json").json()["threshold"] == 0.95
+    assert 0.5 < index("verify", a, b, "--json").json()["probability"] < 1
+
+
 def test_edited_copies_calibrate_and_say_what_is_found_of_each_edit(index: Command, built: Path) -> None:
     answer = index("calibrate", "--synthetic", "--fpr", RATE, "--seed", 3, "--json")
     assert answer.code == 0, answer.err
