@@ -26,6 +26,8 @@ _HELD_OUT = {
 class TrainingReport:
     """What a run came to; ``epochs`` begin with what the network was worth before it learned anything.
 
+    ``finish`` is what became of the embeddings after the last epoch, and the validation of the encoder as it is.
+
     ``encoder`` is the folder it lies in.
     """
 
@@ -41,6 +43,7 @@ class TrainingReport:
     device: str
     best_epoch: int
     epochs: list[dict[str, Any]]
+    finish: dict[str, Any]
     smallest_class: int
     largest_class: int
     unusable: list[dict[str, str]]
@@ -77,6 +80,7 @@ class TrainingReport:
             device=trained.device,
             best_epoch=trained.progress.best,
             epochs=[asdict(epoch) for epoch in trained.progress.epochs],
+            finish=asdict(trained.finish),
             smallest_class=min(counts.values()),
             largest_class=max(counts.values()),
             unusable=[unusable.to_dict() for unusable in pictures.unusable],
@@ -92,11 +96,6 @@ class TrainingReport:
         """The validation before training."""
         return self.epochs[0]
 
-    @property
-    def after(self) -> dict[str, Any]:
-        """The validation of the weights that were kept."""
-        return self.epochs[self.best_epoch]
-
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values."""
         return asdict(self)
@@ -105,7 +104,7 @@ class TrainingReport:
 def model_card(report: TrainingReport) -> str:
     """Write what someone must know who gets this encoder without its history."""
     recipe, preset = report.told["recipe"], report.told["preset"]
-    before, after = report.before, report.after
+    before, after = report.before, report.finish
     return f"""# {report.name}
 
 An image encoder, trained by `index train`. Use it with `index build CATALOGUE --encoder {report.name}/`.
@@ -117,7 +116,7 @@ An image encoder, trained by `index train`. Use it with `index build CATALOGUE -
   from a head that was {report.start}.
 * **Input**: preset {preset["name"]}: {preset["size"]} px, view {preset["view"]}, fit {preset["fit"]}.
 * **Loss**: {recipe["loss"]}{f", miner {recipe['miner']}" if recipe["miner"] else ""}; seed {recipe["seed"]};
-  best of {len(report.epochs) - 1} epochs: {report.best_epoch}.
+  best of {len(report.epochs) - 1} epochs: {report.best_epoch}; embeddings {report.finish["name"]}.
 * **Trained** on {report.device}, finished {report.finished_at}. The graph gives PyTorch's embeddings: cosine of at
   least {report.lowest_cosine_to_pytorch:.6f}.
 

@@ -198,13 +198,13 @@ def _bars(*, quiet: bool) -> "Iterator[Callable[[str, str], Progress]]":
 def _print(report: "TrainingReport", *, quiet: bool, verbose: bool) -> None:
     from indexer.commands.output import note
 
-    before, after = report.before["map_at_r"], report.after["map_at_r"]
+    before, after, finish = report.before["map_at_r"], report.finish["map_at_r"], report.finish["name"]
     click.echo(
-        f"{report.encoder}: MAP@R {before:.4f} before training, {after:.4f} after epoch {report.best_epoch}, "
+        f"{report.encoder}: MAP@R {before:.4f} before training, {after:.4f} after epoch {report.best_epoch} ({finish}), "
         f"on {report.held_out} pictures held out by {report.held_out_by}"
     )
     if report.best_epoch == 0:
-        note("training made it no better: the encoder is as it was before the first epoch", quiet=quiet)
+        note("training made it no better: the weights are those before the first epoch", quiet=quiet)
     if report.duplicates:
         note(f"{len(report.duplicates)} exact duplicates were left out", quiet=quiet)
     shown = report.unusable if verbose else report.unusable[:10]

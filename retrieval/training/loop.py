@@ -11,8 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from retrieval.errors import TrainingRefused
-from retrieval.evaluation.ranking_metrics import ranking_metrics
-from retrieval.evaluation.task import RetrievalTask
 from retrieval.similarity import Int64
 from retrieval.splits import Split, require_trainable
 from retrieval.training.checkpoint import pack, unpack
@@ -21,6 +19,7 @@ from retrieval.training.network import SiameseNetwork
 from retrieval.training.recipe import Recipe
 from retrieval.training.sampling import BatchSampler
 from retrieval.training.sources import Source
+from retrieval.training.validation import Validation
 
 _LARGEST_GRADIENT = 5.0
 _EPOCH_SEEDS = 1_000_003  # a prime: no two seeds share an epoch
@@ -65,7 +64,7 @@ def train(
 ) -> Progress:
     """Train ``network`` in place; it ends with the weights that validated best.
 
-    Validation is MAP@R over the held-out rows, each against all others; ``resume`` is a state of the same run.
+    Validation is MAP@R over the held-out rows, each against all others or those of its group; ``resume`` is a state of the same run.
 
     Raises:
         TrainingRefused: an unknown loss, a state of another run, or a loss or embeddings that are not finite.
@@ -105,7 +104,7 @@ class _Run:
         targets = np.array([numbers[labels[row]] for row in rows])
         self._rows = np.concatenate([number * len(labels) + rows for number in range(variants)])
         self._targets = np.concatenate([number * len(numbers) + targets for number in range(variants)])
-        self._validation_labels = [labels[row] for row in split.validation]
+        self._validation = Validation.of(split, labels, groups)
         torch.manual_seed(recipe.seed)
         self._objective = _objective(recipe, variants * len(numbers)).to(next(network.parameters()).device)
         chosen = None
@@ -173,8 +172,7 @@ class _Run:
         vectors = self._source.embed(self._network, self._split.validation)
         if not np.isfinite(vectors).all():
             raise TrainingRefused(f"embeddings became infinite in epoch {number}: lower the learning rates")
-        metrics = ranking_metrics(RetrievalTask.within(vectors, self._validation_labels), ks=(1,))
-        epoch = Epoch(number, loss, float(metrics.map_at_r.mean()), float(metrics.recall[1].mean()))
+        epoch = Epoch(number, loss, *self._validation.judge(vectors))
         self.progress.epochs.append(epoch)
         if number == 0 or epoch.map_at_r > self.progress.epochs[self.progress.best].map_at_r:
             self.progress.best = number

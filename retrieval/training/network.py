@@ -16,6 +16,7 @@ class SiameseNetwork(nn.Module):
     A backbone that knows pictures gets a linear head, set to a projection of what the backbone sees, so that training
     starts from the frozen trunk and not from noise; one that does not gets a layer between. ``grid``
     is the number of cells a side that pooling keeps apart: ``width`` is the backbone's channels in all of them.
+    ``whitening`` is what `finish` may put behind the head once it is trained.
     """
 
     def __init__(self, backbone: Backbone, dim: int, grid: int = 1) -> None:
@@ -26,6 +27,7 @@ class SiameseNetwork(nn.Module):
         self.head: nn.Module = nn.Linear(self.width, dim)
         if not backbone.pretrained:
             self.head = nn.Sequential(nn.Linear(self.width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, dim))
+        self.whitening: nn.Module = nn.Identity()
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1))
 
@@ -35,7 +37,10 @@ class SiameseNetwork(nn.Module):
 
     def embed(self, features: Tensor) -> Tensor:
         """(n, width) to (n, dim) of unit length."""
-        return F.normalize(self.head(features))
+        embeddings = F.normalize(self.head(features))
+        return (
+            embeddings if isinstance(self.whitening, nn.Identity) else F.normalize(self.whitening(embeddings))
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, 3, h, w) float32 in 0..255 to (n, dim) of unit length."""

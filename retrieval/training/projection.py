@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from retrieval.errors import TrainingRefused
-from retrieval.evaluation.ranking_metrics import ranking_metrics
-from retrieval.evaluation.task import RetrievalTask
 from retrieval.similarity import Float32
-from retrieval.splits import Split
+from retrieval.training.validation import Validation
 
 SHRINKAGES = (0.03, 0.1, 0.3, 0.6)
 _MOST_COMPONENTS = 512  # of the features, within which whitening is learned
@@ -87,7 +85,7 @@ def whitened_within_classes(features: Tensor, labels: Sequence[str], dim: int, s
     return whitening @ kept.flip(1)[:, :dim]
 
 
-def best_start(head: nn.Linear, features: Float32, labels: Sequence[str], split: Split) -> str:
+def best_start(head: nn.Linear, features: Float32, labels: Sequence[str], validation: Validation) -> str:
     """Start the head as the projection that validates best (MAP@R), and name it; a tie goes to the larger gap.
 
     ``features`` are (views, n, width): projections are found on all views of what is learned from, and judged on
@@ -96,30 +94,29 @@ def best_start(head: nn.Linear, features: Float32, labels: Sequence[str], split:
     Raises:
         TrainingRefused: the features are all the same.
     """
+    split = validation.split
     rows = torch.from_numpy(features[:, split.train]).flatten(0, 1)
     names = [labels[row] for row in split.train] * len(features)
     judged = torch.from_numpy(features[0, split.validation])
-    judged_names = [labels[row] for row in split.validation]
     best = max(
         projections(rows, names, head.out_features),
         key=lambda projection: _quality(
-            nn.functional.normalize((judged.double() - projection.mean) @ projection.weight), judged_names
+            nn.functional.normalize((judged.double() - projection.mean) @ projection.weight), validation
         ),
     )
     best.start(head)
     return best.name
 
 
-def _quality(embeddings: Tensor, labels: Sequence[str]) -> tuple[float, float]:
+def _quality(embeddings: Tensor, validation: Validation) -> tuple[float, float]:
     """MAP@R, then how many deviations lie between the scores of same and of different pairs: few classes tie."""
-    metrics = ranking_metrics(RetrievalTask.within(embeddings.float().numpy(), labels), ks=(1,))
-    names = np.array(labels)
+    names = np.array(validation.labels)
     first, second = np.triu_indices(len(names), 1)
     same = torch.from_numpy(names[first] == names[second])
     scores = (embeddings @ embeddings.T)[first, second]
     gap = scores[same].mean() - scores[~same].mean()
     spread = ((scores[same].var(correction=0) + scores[~same].var(correction=0)) / 2).sqrt()
-    return float(metrics.map_at_r.mean()), float(gap / spread.clamp(min=1e-9))
+    return validation.judge(embeddings.float().numpy())[0], float(gap / spread.clamp(min=1e-9))
 
 
 def _scaled(weight: Tensor, centred: Tensor) -> Tensor:

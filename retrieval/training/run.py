@@ -17,6 +17,7 @@ from retrieval.splits import Split
 from retrieval.training.backbones import make_backbone
 from retrieval.training.export import require_agreement, to_onnx
 from retrieval.training.features import frozen_features
+from retrieval.training.finish import Finish, finish
 from retrieval.training.loop import Progress, Watcher, train
 from retrieval.training.losses import require_known
 from retrieval.training.memory import keep_freed_memory
@@ -24,6 +25,7 @@ from retrieval.training.network import SiameseNetwork
 from retrieval.training.projection import best_start
 from retrieval.training.recipe import Recipe
 from retrieval.training.sources import FeatureSource, PictureSource, Source
+from retrieval.training.validation import Validation
 
 
 class Mode(StrEnum):
@@ -65,7 +67,7 @@ class NetworkPlan:
 class TrainedEncoder:
     """An encoder as it is shipped: graph and weights, and how the run went.
 
-    ``start`` names what the head was before it learned.
+    ``start`` names what the head was before it learned, ``finish`` what became of the embeddings afterwards.
     """
 
     graph: bytes
@@ -73,6 +75,7 @@ class TrainedEncoder:
     mode: Mode
     start: str
     progress: Progress
+    finish: Finish
     lowest_cosine: float
     device: str
 
@@ -122,15 +125,17 @@ def train_encoder(
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     mode = plan.mode or (Mode.HEAD if network.pretrained else Mode.FULL)
-    source, start = _source(network, task, plan, mode, recipe.seed, device, on_features)
+    validation = Validation.of(task.split, task.labels, task.groups)
+    source, start = _source(network, task, plan, mode, recipe.seed, device, on_features, validation)
     network = network.to(device, memory_format=torch.channels_last)
     progress = train(
         network, source, task.labels, task.split, recipe, watcher, groups=task.groups, resume=resume
     )
+    finished = finish(network, source, task.labels, validation)
     network = network.cpu()
     graph = to_onnx(network, task.images.shape[1], spec.spaces[0].name)
     lowest = require_agreement(graph, spec, network, task.images, os.cpu_count() or 1)
-    return TrainedEncoder(graph, _safetensors(network), mode, start, progress, lowest, device.type)
+    return TrainedEncoder(graph, _safetensors(network), mode, start, progress, finished, lowest, device.type)
 
 
 def _source(
@@ -141,6 +146,7 @@ def _source(
     seed: int,
     device: torch.device,
     on_features: Callable[[int, int], None],
+    validation: Validation,
 ) -> tuple[Source, str]:
     """What the network learns from, and what its head starts as: if linear, a projection of what the backbone sees."""
     head, pictures = network.head, PictureSource(task.images, task.augment, device, task.new_classes)
@@ -157,7 +163,7 @@ def _source(
     )
     start = "random"
     if isinstance(head, nn.Linear):
-        start = best_start(head, features, task.labels, task.split)
+        start = best_start(head, features, task.labels, validation)
     return (FeatureSource(features, device) if mode is Mode.HEAD else pictures), start
 
 

@@ -1,15 +1,25 @@
-"""Caltech-101: the first 50 classes by name to learn from, the last 51 to be judged on, MAP@R with its interval."""
+"""Caltech-101: the first 50 classes by name to learn from, the last 51 to be judged on, MAP@R beside the frozen trunk's.
 
+The gain is that of each query, so its interval is of a paired comparison; classes are drawn whole (a class is easy or
+hard for both).
+"""
+
+from functools import cache
 from pathlib import Path
 
-from protocol import Embed, Figures, Row, Task, labels, without_repeats
+import numpy as np
+from protocol import Embed, Figures, Row, Task, Vectors, labels, pixels, without_repeats
 
 from indexer.dataset import Example
+from indexer.encoders import BUILTIN, read_encoder
 from retrieval.evaluation.bootstrap import mean_interval
-from retrieval.evaluation.ranking_metrics import ranking_metrics
+from retrieval.evaluation.ranking_metrics import RankingMetrics, ranking_metrics
 from retrieval.evaluation.task import RetrievalTask
+from retrieval.preprocess import Fit, PreprocessSpec
+from retrieval.presets import Augment
 
 TRAINED_CLASSES = 50
+TRUNK_INPUT = PreprocessSpec(224, Fit.STRETCH, "NHWC", "uint8")
 
 
 def split(data: Path, seed: int) -> Task:  # noqa: ARG001  (the split is given)
@@ -21,25 +31,49 @@ def split(data: Path, seed: int) -> Task:  # noqa: ARG001  (the split is given)
     return Task(train, without_repeats(test, among=train))
 
 
+@cache
+def frozen_trunk(test: tuple[str, ...], names: tuple[str, ...]) -> RankingMetrics:
+    """Judge the trunk's pooled maps as they are."""
+    from retrieval.training.backbones import make_backbone
+    from retrieval.training.features import frozen_features
+    from retrieval.training.network import SiameseNetwork
+
+    images = pixels([Example(path, name) for path, name in zip(test, names, strict=True)], TRUNK_INPUT)
+    network = SiameseNetwork(make_backbone("builtin", builtin_graph=read_encoder(BUILTIN).graph), 256)
+    features = frozen_features(
+        network, images, views=1, augment=Augment(), seed=0, threads=2, progress=lambda _done, _total: None
+    )
+    return judged(features[0], names)
+
+
+def judged(vectors: Vectors, names: tuple[str, ...]) -> RankingMetrics:
+    return ranking_metrics(RetrievalTask.within(vectors, list(names)))
+
+
 def measure(task: Task, embed: Embed) -> Figures:
-    names = labels(task.test)
-    metrics = ranking_metrics(RetrievalTask.within(embed(task.test), names))
-    interval = mean_interval(metrics.map_at_r, [names[row] for row in metrics.queries], seed=0)
+    names = tuple(labels(task.test))
+    metrics = judged(embed(task.test), names)
+    trunk = frozen_trunk(tuple(example.path for example in task.test), names)
+    classes = [names[row] for row in metrics.queries]
+    gains = np.asarray(metrics.map_at_r) - np.asarray(trunk.map_at_r)
+    interval = mean_interval(gains, classes, seed=0)
     return {
         "MAP@R": float(metrics.map_at_r.mean()),
-        "MAP@R, low": interval.low,
-        "MAP@R, high": interval.high,
         "Recall@1": float(metrics.recall[1].mean()),
+        "frozen trunk's MAP@R": float(trunk.map_at_r.mean()),
+        "gain": float(gains.mean()),
+        "gain, low": interval.low,
+        "gain, high": interval.high,
     }
 
 
-# The frozen trunk's MAP@R is what must be beaten; it is measured beside, as `builtin` and `frozen trunk`.
+# The lower end of the gain's interval must be above 0.
 ROW = Row(
     "caltech",
-    "MAP@R",
-    0.702,
-    0.802,
+    "gain, low",
+    0.0,
+    0.1,
     split,
-    ["--preset", "photo", "--epochs", "10"],
+    ["--preset", "photo", "--size", "224", "--dim", "512", "--epochs", "3", "--patience", "1"],
     measure,
 )

@@ -39,7 +39,7 @@ ROW = Row(
     0.85,
     0.95,
     split,
-    ["--preset", "audio", "--backbone", "small", "--size", "64", "--hold-out", "pictures", "--batch", "120",
-     "--per-class", "12", "--loss", "supcon", "--rate", "1e-3", "--epochs", "30"],
+    ["--preset", "audio", "--backbone", "builtin:3", "--grid", "6", "--size", "64", "--mode", "full", "--hold-out",
+     "pictures", "--batch", "120", "--per-class", "12", "--loss", "supcon", "--rate", "3e-4", "--epochs", "8"],
     measure,
 )  # fmt: skip

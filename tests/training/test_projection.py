@@ -13,6 +13,7 @@ from retrieval.training.projection import (  # noqa: E402
     projections,
     whitened_within_classes,
 )
+from retrieval.training.validation import Validation  # noqa: E402
 
 CLASSES = [f"class {number}" for number in range(12)]
 
@@ -78,7 +79,7 @@ def test_the_start_is_the_projection_that_validates_best() -> None:
     features, labels = noisy_classes()
     split = split_classes(labels, 0.3, 0)
     head = torch.nn.Linear(24, 8)
-    name = best_start(head, features[None].numpy(), labels, split)
+    name = best_start(head, features[None].numpy(), labels, Validation.of(split, labels, None))
     assert name.startswith("whitened within classes")
     embeddings = torch.nn.functional.normalize(head(features)).detach().numpy()[split.validation]
     names = np.array(labels)[split.validation]
