@@ -72,9 +72,7 @@ if TYPE_CHECKING:
 @click.option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
-    default=1e-4,
-    show_default=True,
-    help="The backbone's learning rate, where it learns.",
+    help="The backbone's learning rate, where it learns.  [default: 1e-4; 1e-3 for small]",
 )
 @click.option(
     "--head-rate",
@@ -110,7 +108,7 @@ def command(
     patience: int,
     batch: int,
     per_class: int,
-    rate: float,
+    rate: float | None,
     head_rate: float,
     seed: int,
     resume: bool,
@@ -136,7 +134,7 @@ def command(
     from indexer.settings import load_settings
     from indexer.train import Follower, TrainingPlan, train
     from retrieval.presets import PRESETS, NewClasses
-    from retrieval.training.recipe import Recipe
+    from retrieval.training.recipe import RATE_FROM_NOTHING, SMALL, Recipe
     from retrieval.training.sampling import BatchPlan
 
     if preset not in PRESETS:
@@ -158,7 +156,7 @@ def command(
         epochs=epochs,
         patience=patience,
         batch=BatchPlan(batch, per_class, groups if group else 0),
-        backbone_rate=rate,
+        backbone_rate=rate or (RATE_FROM_NOTHING if backbone == SMALL else Recipe.backbone_rate),
         head_rate=head_rate,
         seed=seed,
     )

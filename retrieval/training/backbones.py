@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from retrieval.backbone import MEAN, STAGES, STD, EfficientNetLite0
 from retrieval.errors import LibraryMissing, TrainingRefused
+from retrieval.training.recipe import SMALL
 
-BUILTIN, SMALL = "builtin", "small"
+BUILTIN = "builtin"
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 SMALL_WIDTHS = (32, 64, 128, 256)
 

@@ -1,5 +1,6 @@
 """The last step of a run: embeddings whitened within classes, where that validates better than leaving them as trained."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,14 +27,18 @@ class Finish:
 def finish(network: SiameseNetwork, source: Source, labels: Sequence[str], validation: Validation) -> Finish:
     """Give the network the whitening of its embeddings that validates best (MAP@R), or none.
 
-    What training leaves of the differences within classes is estimated on what was learned from; on classes that were
-    not, whitening it away helps where there were many (`retrieval.training.projection` names the method's sources).
+    What training leaves of the differences within classes is estimated on the classes that it learned from, and says
+    something of others where these are many. Of fewer classes than the embeddings have dimensions it does not: it is
+    fitted to them. (`retrieval.training.projection` names the method's sources.)
     """
     split = validation.split
     learned = torch.from_numpy(source.embed(network, split.train)).double()
     judged = source.embed(network, split.validation)
     best = Finish(AS_TRAINED, *validation.judge(judged))
-    for name, whitening in _whitenings(learned, [labels[row] for row in split.train]):
+    names = [labels[row] for row in split.train]
+    if sum(count > 1 for count in Counter(names).values()) < network.dim:
+        return best
+    for name, whitening in _whitenings(learned, names):
         with torch.inference_mode():
             found = nn.functional.normalize(whitening(torch.from_numpy(judged))).numpy()
         validated = Finish(name, *validation.judge(found))

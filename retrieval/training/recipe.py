@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from retrieval.training.sampling import BatchPlan
 
+SMALL = "small"  # the backbone that starts from nothing
+RATE_FROM_NOTHING = 1e-3  # what it learns at, unless told otherwise
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -62,6 +62,13 @@ def test_embeddings_that_whitening_would_not_help_stay_as_they_were_trained() ->
     assert isinstance(trained.whitening, torch.nn.Identity)
 
 
+def test_fewer_classes_than_dimensions_leave_the_embeddings_as_they_were_trained() -> None:
+    embeddings, labels, _ = classes([2.5, 2.5, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05])
+    split = Split(np.arange(8 * (DIM - 1)), np.arange(160, 240), "classes")
+    validation = Validation.of(split, labels, None)
+    assert finish(network(), Given(embeddings), labels, validation).name == AS_TRAINED
+
+
 def test_the_graph_gives_the_whitened_embeddings() -> None:
     import onnxruntime
 
