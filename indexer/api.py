@@ -27,6 +27,9 @@ from indexer.location import DATABASE_FILE, STORE_NAME
 from indexer.lookup import Gallery, Match
 from indexer.query import query
 from indexer.repair import RepairReport, repair
+from indexer.screening.options import ScreenOptions
+from indexer.screening.report import ScreenReport
+from indexer.screening.screen import screen
 from indexer.settings import load_settings
 from indexer.status import Status, status
 from indexer.store import Store, open_store
@@ -148,6 +151,22 @@ class Index:
         if self._encoder is None or self._encoder.fingerprint != files.fingerprint:
             self._encoder = files.load(os.cpu_count() or 1)
         return verify(a, b, self._encoder, files.source, self._decoding(), calibration)
+
+    def screen(
+        self,
+        *images: "AnyImage",
+        claim: Mapping[str, str] | None = None,
+        owner: str | None = None,
+        key: str | None = None,
+        fpr: float | None = None,
+    ) -> ScreenReport:
+        """Judge incoming images, of which ``claim`` is said, against the index; keywords as of `index screen`.
+
+        An image that cannot be decoded has its ``reason`` and no verdict.
+        """
+        gallery, sandbox = self._opened()
+        options = ScreenOptions.of(self.settings, {"owner": owner, "key": key, "fpr": fpr})
+        return screen(gallery, images, sandbox, options, [claim or {}] * len(images))
 
     def _opened(self) -> tuple[Gallery, Sandbox]:
         """Return the current generation and the decode worker, each opened once."""

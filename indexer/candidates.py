@@ -20,10 +20,14 @@ _WINDOW = 4  # pictures in memory beside the one that is at work
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file that may show the picture, and the pair's cosines as far as they are known."""
+    """A file that may show the picture, and the pair's cosines as far as they are known.
+
+    With ``sha256`` only that content is judged: a file that has become another one has no verdict.
+    """
 
     path: str | os.PathLike[str]
     scores: Scores | None = None
+    sha256: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def judge_candidates(
     jobs = [Job(key, path=os.fspath(candidate.path)) for key, candidate in enumerate(candidates)]
     outcomes = sandbox.run(jobs, size=COMPARED.size, fit=COMPARED.fit, window=_WINDOW)
     judged = {
-        outcome.key: _judged(pixels, features, outcome, sha256, candidates[outcome.key].scores)
+        outcome.key: _judged(pixels, features, outcome, sha256, candidates[outcome.key])
         for outcome in outcomes
     }
     return [judged[key] for key in range(len(candidates))]
@@ -75,11 +79,13 @@ def _judged(
     features: Features,
     outcome: Outcome,
     sha256: bytes | None,
-    scores: Scores | None,
+    candidate: Candidate,
 ) -> Judged:
+    if candidate.sha256 is not None and outcome.sha256 not in {None, candidate.sha256}:
+        return Judged(failure="changed since it was indexed")
     if outcome.picture is None:
         failure = outcome.failure
         return Judged(failure=f"{failure.reason}: {failure.message}" if failure else "it gave no picture")
     evidence = compare(pixels, unpadded(outcome.picture).pixels, features_a=features)
     same_bytes = sha256 is not None and outcome.sha256 == sha256
-    return Judged(judge(evidence, same_bytes=same_bytes, scores=scores), evidence)
+    return Judged(judge(evidence, same_bytes=same_bytes, scores=candidate.scores), evidence)

@@ -15,15 +15,30 @@ from indexer.duplicates.undo import unfinished
 from indexer.durable import TEMPORARY_SUFFIX
 from indexer.errors import IndexerError, IndexNotFound, NewerFormat, StoreDamaged, UsageRefused
 from indexer.generations import Committed, current_generation
+from indexer.listings import is_sound as listing_is_sound
 from indexer.lookup import Gallery
+from indexer.nightly.findings import is_sound as finding_is_sound
+from indexer.nightly.nights import is_sound as night_is_sound
 from indexer.store import FAISS_SUFFIX, Store
-from indexer.tables import Catalogue, Decision, Embedding, Encoder, FaissFile, File, Generation, Item
+from indexer.tables import (
+    Catalogue,
+    Decision,
+    Embedding,
+    Encoder,
+    FaissFile,
+    File,
+    Generation,
+    Item,
+    Listing,
+    Night,
+)
+from indexer.tables import Finding as FindingRow
 
 _ROWS_AT_ONCE = 10_000
 # What a repair cannot mend row by row: the database has to be saved into a new one.
 MALFORMED, UNREADABLE = "database-malformed", "unreadable"
 # What a repair must not drop: nothing else could say it again.
-DECISION_DAMAGED = "decision-damaged"
+DECISION_DAMAGED, LISTING_DAMAGED = "decision-damaged", "listing-damaged"
 # A file that a killed `index dedupe` may or may not have moved.
 DISPOSAL_UNFINISHED = "disposal-unfinished"
 
@@ -153,6 +168,9 @@ _ROW_CHECKS: list[tuple[str, str, Any, Callable[[Any], bool]]] = [
         _embedding_is_sound,
     ),
     (DECISION_DAMAGED, "decisions", select(Decision.__table__), is_sound),
+    (LISTING_DAMAGED, "listings", select(Listing.__table__), listing_is_sound),
+    ("night-damaged", "nights", select(Night.__table__), night_is_sound),
+    ("finding-damaged", "findings", select(FindingRow.__table__), finding_is_sound),
 ]
 
 

@@ -74,3 +74,24 @@ def calibration_checksum(fingerprint: str, space: str, source: str, document: Ma
     """Checksum of a `calibrations` row."""
     facts = json.dumps([source, document], sort_keys=True)
     return _checksum(fingerprint.encode(), space.encode(), facts.encode())
+
+
+@_of_any_value
+def listing_checksum(
+    list_name: str, sha256: bytes, label: str | None, note: str, active: int, listed_at: str
+) -> bytes:
+    """Checksum of a `listings` row."""
+    facts = json.dumps([list_name, label, note, int(active), listed_at])
+    return _checksum(sha256, facts.encode())
+
+
+@_of_any_value
+def night_checksum(id_: int, finished_at: str, newest_item: int, item_count: int) -> bytes:
+    """Checksum of a `nights` row."""
+    return _checksum(json.dumps([id_, finished_at, newest_item, item_count]).encode())
+
+
+@_of_any_value
+def finding_checksum(first_sha256: bytes, second_sha256: bytes, *facts: object) -> bytes:
+    """Checksum of a `findings` row; ``facts`` are its other columns in the table's order, without its id."""
+    return _checksum(first_sha256, second_sha256, json.dumps(facts).encode())

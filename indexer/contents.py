@@ -29,7 +29,7 @@ def content_at(connection: Connection, store: Store, path: Path) -> bytes:
     if "\0" in str(path):
         raise UsageRefused(f"no path holds a zero byte: {str(path)!r}")
     stored = store.stored_path(os.path.join(os.path.realpath(path.parent), path.name))
-    row = next(_places(connection, File.path == stored), None)
+    row = next(sound_files(connection, File.path == stored), None)
     on_disk = os.path.isfile(path)
     with os_errors(f"reading {path}"):
         try:
@@ -50,21 +50,25 @@ def decided_paths(connection: Connection, store: Store) -> dict[bytes, str]:
     """
     decided = select(Decision.first_sha256).union(select(Decision.second_sha256))
     paths: dict[bytes, str] = {}
-    for row in _places(connection, Item.sha256.in_(decided)):
+    for row in sound_files(connection, Item.sha256.in_(decided)):
         paths.setdefault(row.sha256, store.shown_path(row.path))
     return paths
 
 
-def _is_unchanged(path: Path, row: Any) -> bool:
-    status = path.stat()
-    return (status.st_size, status.st_mtime_ns) == (row.size_bytes, row.mtime_ns)
+def sound_files(connection: Connection, condition: ColumnElement[bool]) -> Iterator[Any]:
+    """Yield the `files` rows that meet ``condition``, by path, with their content; each held to its checksum.
 
-
-def _places(connection: Connection, condition: ColumnElement[bool]) -> Iterator[Any]:
-    """Yield the `files` rows that meet ``condition``, by path, with their content; each held to its checksum."""
+    Raises:
+        StoreDamaged: a row is not what was written.
+    """
     statement = select(File.__table__, Item.sha256).join(Item, Item.id == File.item_id).where(condition)
     for row in connection.execute(statement.order_by(File.path)):
         facts = (row.size_bytes, row.mtime_ns, row.label, row.attributes)
         if row.checksum != file_checksum(row.path, row.sha256, *facts):
             raise StoreDamaged(f"row {row.id} of table files is not what was written", REPAIR_HINT)
         yield row
+
+
+def _is_unchanged(path: Path, row: Any) -> bool:
+    status = path.stat()
+    return (status.st_size, status.st_mtime_ns) == (row.size_bytes, row.mtime_ns)

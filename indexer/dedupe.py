@@ -48,6 +48,7 @@ def dedupe(
     space: str | None = None,
     *,
     scope: Scope = EVERYTHING,
+    seen: int | None = None,
     prefer: Sequence[str] = (),
     verify: bool = False,
 ) -> DedupeReport:
@@ -55,7 +56,8 @@ def dedupe(
 
     Without a threshold it is the calibrated one, or else DEFAULT_THRESHOLD.
     Files with the same bytes are grouped whatever the threshold. The space is ``copy`` where the encoder has it.
-    ``prefer`` are globs of files to keep, the first ones first. With ``verify`` pixels decide.
+    ``seen`` is the largest item id that is not new, for a scope of what is new; by default that of the last
+    `--new`. ``prefer`` are globs of files to keep, the first ones first. With ``verify`` pixels decide.
 
     Raises:
         UsageRefused: the threshold is not a cosine, the space cannot be compared by it, the scope asks for what the
@@ -75,7 +77,8 @@ def dedupe(
             )
         if verify:
             require_comparable(generation.spec)
-        seen = seen_items(connection) if scope.new else 0
+        if seen is None:
+            seen = seen_items(connection) if scope.new else 0
         ids = list(connection.execute(select(File.item_id).distinct().order_by(File.item_id)).scalars())
         items = read_items(connection, generation, chosen, ids)  # proves the rows that are read again below
         places = read_places(connection, store, scope, prefer, seen)

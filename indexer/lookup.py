@@ -147,7 +147,7 @@ class Gallery:
             )
         with self.store.database.reading() as connection:
             self.follow(connection)
-            self._open_current(connection, space)
+            self.open_current(connection, space)
             allowed = _allowed_items(connection, where) if where else None
             proposals = self.open_index(space).search(vectors, k, allowed)
             ids = sorted({int(id_) for candidates in proposals for id_ in candidates.ids})
@@ -158,7 +158,7 @@ class Gallery:
             for query, sha256, candidates in zip(vectors, sha256s, proposals, strict=True)
         ]
 
-    def _open_current(self, connection: Connection, space: Space) -> None:
+    def open_current(self, connection: Connection, space: Space) -> None:
         """Open this snapshot's search structure; one that builds have overtaken and removed is no damage."""
         while True:
             try:

@@ -106,11 +106,24 @@ def embed(
     Raises:
         WrongEncoder: the encoder is not the one that the index was made with.
     """
+    ready, vectors = encode(gallery, images, sandbox, meanwhile)
+    return ready, vectors.get(space.name, np.empty((0, space.dim), np.float32))
+
+
+def encode(
+    gallery: Gallery,
+    images: Sequence[Any],
+    sandbox: Sandbox,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> tuple[list[QueryImage], dict[str, Float32]]:
+    """Decode and encode as `embed` does, for all spaces: {space: (usable, dim)}, empty where no image is usable.
+
+    Raises:
+        WrongEncoder: the encoder is not the one that the index was made with.
+    """
     with ThreadPoolExecutor(1) as pool:
         network = pool.submit(gallery.network)  # loads while pictures are decoded and the vectors are read
         ready = read_images(images, gallery.generation.spec.preprocess, sandbox, meanwhile)
         encoder = network.result()
     pixels = [entry.picture.pixels for entry in ready if entry.picture is not None]
-    if not pixels:
-        return ready, np.empty((0, space.dim), np.float32)
-    return ready, encoder.encode(np.stack(pixels))[space.name]
+    return ready, dict(encoder.encode(np.stack(pixels))) if pixels else {}

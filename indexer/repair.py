@@ -19,6 +19,7 @@ from indexer.build import build
 from indexer.check import (
     DECISION_DAMAGED,
     DISPOSAL_UNFINISHED,
+    LISTING_DAMAGED,
     MALFORMED,
     UNREADABLE,
     Finding,
@@ -30,10 +31,19 @@ from indexer.duplicates.undo import finish
 from indexer.errors import IndexNotFound, StoreDamaged
 from indexer.generations import Committed, commit_generation, current_generation
 from indexer.salvage import salvage
-from indexer.set_aside import set_aside_decisions
+from indexer.set_aside import set_aside_decisions, set_aside_listings
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.tables import Catalogue, Embedding, FaissFile, File, Generation, Item
+from indexer.tables import Catalogue, Embedding, FaissFile, File, Generation, Item, Night
+from indexer.tables import Finding as FindingRow
+
+# Rows on which no others hang. Without its row a night is gone over again, which finds what is in the ledger already;
+# a finding may be told again, and is in its night's report.
+_ALONE: dict[str, type[File | Night | FindingRow]] = {
+    "file-damaged": File,
+    "night-damaged": Night,
+    "finding-damaged": FindingRow,
+}
 
 
 @dataclass
@@ -102,13 +112,16 @@ def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None
             if finding.kind == DECISION_DAMAGED:
                 done.append(set_aside_decisions(connection, store.path, finding.ids))
                 continue
+            if finding.kind == LISTING_DAMAGED:
+                done.append(set_aside_listings(connection, store.path, finding.ids))
+                continue
             for id_ in finding.ids:
                 if finding.kind == "item-damaged":
                     connection.execute(delete(Embedding).where(Embedding.item_id == id_))
                     connection.execute(delete(File).where(File.item_id == id_))
                     connection.execute(delete(Item).where(Item.id == id_))
-                elif finding.kind == "file-damaged":
-                    connection.execute(delete(File).where(File.id == id_))
+                elif finding.kind in _ALONE:
+                    connection.execute(delete(_ALONE[finding.kind]).where(_ALONE[finding.kind].id == id_))
                 elif finding.kind == "vector-damaged":
                     connection.execute(delete(Embedding).where(Embedding.item_id == id_))
             if finding.kind.endswith("-damaged") and finding.ids:

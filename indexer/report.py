@@ -17,14 +17,14 @@ THUMBNAIL_PIXELS = 224
 
 def write_query_page(target: Path, answers: Sequence[QueryAnswer], sandbox: Sandbox) -> None:
     """Write each query beside its neighbours."""
-    pictures = _thumbnails(_query_paths(answers), sandbox)
+    pictures = thumbnails(_query_paths(answers), sandbox)
     about = f"space {answers[0].space}, {answers[0].metric} scores" if answers else "no queries"
     write_page(target, "Nearest neighbours", about, _query_sections(answers, pictures))
 
 
 def write_dedupe_page(target: Path, report: DedupeReport, sandbox: Sandbox) -> None:
     """Write each group: the file to keep, then its copies."""
-    pictures = _thumbnails(_dedupe_paths(report), sandbox)
+    pictures = thumbnails(_dedupe_paths(report), sandbox)
     about = f"{len(report.groups)} groups, space {report.space}, threshold {report.threshold:g}"
     write_page(target, "Duplicates", about, _dedupe_sections(report, pictures))
 
@@ -33,7 +33,7 @@ def write_demo_page(
     target: Path, answers: Sequence[QueryAnswer], report: DedupeReport, sandbox: Sandbox
 ) -> None:
     """Write queries and groups on one page."""
-    pictures = _thumbnails([*_query_paths(answers), *_dedupe_paths(report)], sandbox)
+    pictures = thumbnails([*_query_paths(answers), *_dedupe_paths(report)], sandbox)
     sections = [*_query_sections(answers, pictures), *_dedupe_sections(report, pictures)]
     about = f"{len(answers)} queries and their nearest neighbours, then {len(report.groups)} groups of copies"
     write_page(target, "What the index found", about, sections)
@@ -61,13 +61,13 @@ def _query_paths(answers: Sequence[QueryAnswer]) -> list[str]:
 def _query_sections(answers: Sequence[QueryAnswer], pictures: dict[str, str]) -> list[str]:
     sections = []
     for answer in answers:
-        cards = [_card(pictures, answer.query, "<span class=mark>query</span>", first=True)]
+        cards = [card(pictures, answer.query, "<span class=mark>query</span>", first=True)]
         if answer.reason:
             cards = [f"<li>{escaped(answer.reason)}: {escaped(answer.message or '')}</li>"]
         for match in answer.results:
             facts = f"<span class=score>{match.score:.4f}</span> {escaped(match.verdict or '')}"
-            cards.append(_card(pictures, match.path, facts, label=match.label))
-        sections.append(_section(answer.query, cards))
+            cards.append(card(pictures, match.path, facts, label=match.label))
+        sections.append(section(answer.query, cards))
     return sections
 
 
@@ -81,19 +81,17 @@ def _dedupe_sections(report: DedupeReport, pictures: dict[str, str]) -> list[str
     sections = []
     for group in report.groups:
         cards = [
-            _card(
+            card(
                 pictures, group.keep, f"<span class=mark>keep</span> {escaped(group.keep_reason)}", first=True
             )
         ]
         for member in group.members:
             verdict = f" {escaped(member.verdict)}:" if member.verdict else ""
             facts = f"<span class=score>{member.score_to_keep:.4f}</span>{verdict} {escaped(member.reason)}"
-            cards.append(_card(pictures, member.path, facts))
-        sections.append(_section(f"Group {group.id}", cards))
+            cards.append(card(pictures, member.path, facts))
+        sections.append(section(f"Group {group.id}", cards))
     if report.bridges:
-        sections.append(
-            _section("Near several groups, and a member of the first", _bridges(report, pictures))
-        )
+        sections.append(section("Near several groups, and a member of the first", _bridges(report, pictures)))
     return sections
 
 
@@ -102,11 +100,11 @@ def _bridges(report: DedupeReport, pictures: dict[str, str]) -> list[str]:
     for bridge in report.bridges:
         near = zip(bridge.groups, bridge.scores, strict=True)
         facts = ", ".join(f"group {group} <span class=score>{score:.4f}</span>" for group, score in near)
-        cards.append(_card(pictures, bridge.path, facts))
+        cards.append(card(pictures, bridge.path, facts))
     return cards
 
 
-def _thumbnails(paths: Iterable[str], sandbox: Sandbox) -> dict[str, str]:
+def thumbnails(paths: Iterable[str], sandbox: Sandbox) -> dict[str, str]:
     """Make data URLs, re-encoded without metadata, of the pictures that can be read, and of sounds' spectra."""
     wanted = sorted(set(paths))
     jobs = [Job(key, path=Path(path)) for key, path in enumerate(wanted)]
@@ -118,9 +116,10 @@ def _thumbnails(paths: Iterable[str], sandbox: Sandbox) -> dict[str, str]:
     return {wanted[o.key]: jpeg_url(o.picture.pixels) for o in outcomes if o.picture is not None}
 
 
-def _card(
+def card(
     pictures: dict[str, str], path: str, facts: str, *, label: str | None = None, first: bool = False
 ) -> str:
+    """Return a list entry with a picture, of ``pictures`` by its path, and HTML of facts below it."""
     image = (
         f'<img src="{pictures[path]}" alt="">'
         if path in pictures
@@ -131,5 +130,6 @@ def _card(
     return f"<li{kind}><figure>{image}<figcaption>{caption}<span class=soft>{escaped(path)}</span></figcaption></figure></li>"
 
 
-def _section(title: str, cards: Iterable[str]) -> str:
+def section(title: str, cards: Iterable[str]) -> str:
+    """Return a titled row of cards."""
     return f"<section><h2>{escaped(title)}</h2><ol>{''.join(cards)}</ol></section>"

@@ -1,4 +1,4 @@
-"""Decisions that are not what was written leave the ledger for a text file: what was decided is never just gone."""
+"""What users wrote and is damaged leaves its table for a text file: what was decided or listed is never just gone."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select
 
 from indexer.decisions import add_entry, next_entry, of_pair, read_entries
 from indexer.durable import replace_file
-from indexer.tables import Decision
+from indexer.tables import Decision, Listing
 
 _SOURCE = "repair"
 
@@ -22,12 +22,7 @@ def set_aside_decisions(connection: Connection, folder: Path, ids: Sequence[int]
     open to be decided anew. The file is durable before the rows go, and is named by its content: a repair that is
     killed in between writes the same file again.
     """
-    rows = [_raw_row(connection, id_) for id_ in ids]
-    lines = "".join(
-        f"{json.dumps({name: _readable(value) for name, value in row.items()})}\n" for row in rows
-    )
-    name = f"decisions-set-aside-{hashlib.sha256(lines.encode()).hexdigest()[:12]}.jsonl"
-    replace_file(folder / name, lines.encode())
+    name, rows = _write_aside(connection, folder, Decision.__tablename__, ids)
     pairs = {(row["first_sha256"], row["second_sha256"]) for row in rows if _was_newest(connection, row)}
     for id_ in ids:
         connection.execute(delete(Decision).where(Decision.id == id_))
@@ -40,9 +35,30 @@ def set_aside_decisions(connection: Connection, folder: Path, ids: Sequence[int]
     return f"set {len(rows)} damaged decisions aside in {name}; decide these pairs again"
 
 
-def _raw_row(connection: Connection, id_: int) -> dict[str, Any]:
+def set_aside_listings(connection: Connection, folder: Path, ids: Sequence[int]) -> str:
+    """Move the rows ``ids`` of the lists into a file of ``folder``, as `set_aside_decisions` does; say what was done."""
+    name, rows = _write_aside(connection, folder, Listing.__tablename__, ids)
+    for id_ in ids:
+        connection.execute(delete(Listing).where(Listing.id == id_))
+    return f"set {len(rows)} damaged listings aside in {name}; list these pictures again"
+
+
+def _write_aside(
+    connection: Connection, folder: Path, table: str, ids: Sequence[int]
+) -> tuple[str, list[dict[str, Any]]]:
+    """Write rows, a JSON document a line, into a durable file named by its content; return its name, and the rows."""
+    rows = [_raw_row(connection, table, id_) for id_ in ids]
+    lines = "".join(
+        f"{json.dumps({name: _readable(value) for name, value in row.items()})}\n" for row in rows
+    )
+    name = f"{table}-set-aside-{hashlib.sha256(lines.encode()).hexdigest()[:12]}.jsonl"
+    replace_file(folder / name, lines.encode())
+    return name, rows
+
+
+def _raw_row(connection: Connection, table: str, id_: int) -> dict[str, Any]:
     """Read a row as SQLite has it, of whatever types."""
-    found = connection.exec_driver_sql("SELECT * FROM decisions WHERE id = ?", (id_,))
+    found = connection.exec_driver_sql(f"SELECT * FROM {table} WHERE id = ?", (id_,))  # noqa: S608  (our own name)
     return dict(found.mappings().one())
 
 

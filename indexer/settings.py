@@ -24,6 +24,10 @@ TEMPLATE = """\
 # max_pixels = 50000000           # larger pictures are rejected
 # max_file_bytes = 268435456
 # decode_seconds = 15.0
+# screen_owner = "seller"         # `index screen`: the attribute that says whom a picture belongs to
+# screen_key = "serial"           # the attribute that names one thing
+# screen_fpr = 0.01               # the share of genuine pictures that may be called not genuine
+# screen_off = "contradiction"    # rules that do not judge, with commas between
 """
 
 
@@ -36,6 +40,10 @@ class Settings:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     exact_limit: int = EXACT_LIMIT
     limits: Limits = field(default_factory=Limits)
+    screen_owner: str | None = None
+    screen_key: str | None = None
+    screen_fpr: float = 0.01
+    screen_off: str = ""
 
 
 _KINDS: Mapping[str, type] = {
@@ -43,6 +51,10 @@ _KINDS: Mapping[str, type] = {
     "metric": Metric,
     "jobs": int,
     "exact_limit": int,
+    "screen_owner": str,
+    "screen_key": str,
+    "screen_fpr": float,
+    "screen_off": str,
     **{limit.name: type(limit.default) for limit in fields(Limits)},
 }
 

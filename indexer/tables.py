@@ -8,13 +8,24 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # The Alembic revision that these models describe; a test holds it to the newest migration.
-SCHEMA_REVISION = "0003"
-KNOWN_REVISIONS = ("0001", "0002", "0003")
+SCHEMA_REVISION = "0005"
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 # Raised when what is stored beside the schema (checksums, FAISS files) changes its meaning.
 FORMAT_VERSION = 1
 
@@ -224,5 +235,61 @@ class Watermark(Base):
     moved_at: Mapped[str] = mapped_column(String(32), default=now)
 
 
+class Listing(Base):
+    """A content that the user put on a list: ``genuine`` of a label, ``fraud`` or ``benign``.
+
+    A row stays when it is switched off; ``active`` is whether it counts.
+    """
+
+    __tablename__ = "listings"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (as above)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    list: Mapped[str] = mapped_column(String(16))
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+    label: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text, default="")
+    active: Mapped[bool] = mapped_column(Boolean)
+    listed_at: Mapped[str] = mapped_column(String(32), default=now)
+    checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
+
+
+class Night(Base):
+    """A finished `index nightly`. ``newest_item`` is the largest item id that it saw, ``item_count`` how many there were.
+
+    Ids are never given twice, so the next night knows by the two what came and how much left. A row that is lost
+    costs a comparison more, and no finding: those are in the ledger below.
+    """
+
+    __tablename__ = "nights"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    finished_at: Mapped[str] = mapped_column(String(32))
+    newest_item: Mapped[int] = mapped_column(BigId)
+    item_count: Mapped[int] = mapped_column(BigInteger)
+    checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
+
+
+class Finding(Base):
+    """What a night reported, or keeps in quarantine: its kind and its two contents come once and never again.
+
+    ``first_sha256`` is the smaller of the two; both are one where a finding is about a single content.
+    """
+
+    __tablename__ = "findings"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    night: Mapped[int] = mapped_column(BigId)
+    kind: Mapped[str] = mapped_column(String(32))
+    first_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    second_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    state: Mapped[str] = mapped_column(String(16))
+    source: Mapped[str] = mapped_column(FilePath)
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    score: Mapped[float]
+    probability: Mapped[float | None]
+    wasted_bytes: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(Text)
+    checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
+
+
 Index("embeddings_by_item", Embedding.item_id)
 Index("decisions_by_pair", Decision.first_sha256, Decision.second_sha256)
+Index("findings_by_key", Finding.first_sha256, Finding.second_sha256, Finding.kind, unique=True)

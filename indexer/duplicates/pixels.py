@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.compared import COMPARED, unpadded
 from indexer.decoding.picture import Picture
@@ -20,6 +21,18 @@ LEAST_DEVIATION = 5.0
 _SMALL = PreprocessSpec(64, Fit.STRETCH)
 _LUMA = np.array([0.299, 0.587, 0.114])
 _WINDOW = 4  # pictures in memory at once, beside the one that is kept
+
+
+def is_near_blank(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether a (height, width, 3) picture, averaged over 64 x 64 cells if it has more, is near-blank."""
+    luma = pixels @ _LUMA
+    for axis, side in enumerate(luma.shape):
+        if side > _SMALL.size:
+            edges = np.arange(_SMALL.size) * side // _SMALL.size
+            widths = np.diff(edges, append=side)
+            sums = np.add.reduceat(luma, edges, axis=axis)
+            luma = sums / (widths[:, np.newaxis] if axis == 0 else widths)
+    return bool(luma.std() < LEAST_DEVIATION)
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class Pixels:
         return {
             item
             for item, picture, _ in self._pictures(items, _SMALL)
-            if picture is not None and (picture.pixels @ _LUMA).std() < LEAST_DEVIATION
+            if picture is not None and is_near_blank(picture.pixels)
         }
 
     def judge(self, keep: int, members: Collection[int]) -> dict[int, Judged]:
