@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
-from retrieval.presets import Augment, NewClasses
-from retrieval.training.new_classes import variant, variant_count
-from retrieval.training.sources import PictureSource
+torch = pytest.importorskip("torch", reason="needs PyTorch: pip install 'siamese-index[train]'")
+
+from retrieval.presets import Augment, NewClasses  # noqa: E402
+from retrieval.training.new_classes import variant, variant_count  # noqa: E402
+from retrieval.training.sources import PictureSource  # noqa: E402
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 6, 6, 3), np.uint8)
 
