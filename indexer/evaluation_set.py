@@ -1,7 +1,5 @@
 """What encoders are judged on: labelled pictures, perhaps with a gallery of their own, and listed pairs."""
 
-import csv
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,14 +17,13 @@ from indexer.dataset import (
     read_dataset,
 )
 from indexer.encoding import Progress
-from indexer.errors import UsageRefused, os_errors
+from indexer.errors import UsageRefused
+from indexer.pair_list import read_pair_list
 from indexer.settings import Settings
 from retrieval.errors import LabelsInvalid
 from retrieval.evaluation.episodes import eligible_groups
 from retrieval.evaluation.pairs import LabelledPairs
 from retrieval.preprocess import PreprocessSpec, View
-
-_TRUTH = {"1": True, "true": True, "0": False, "false": False}
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def read_evaluation_set(
         raise UsageRefused("--gallery, --shots and --ways need labelled pictures", "name their folder first")
     examples = [] if dataset is None else read_dataset(dataset, view=view)
     candidates = [] if gallery is None else read_dataset(gallery, view=view)
-    listed = [] if pairs is None else _read_pairs(pairs)
+    listed = [] if pairs is None else read_pair_list(pairs)
     if dataset is not None:
         _require_measurable([one.label for one in examples], [one.label for one in candidates], str(dataset))
     if pairs is not None:
@@ -144,33 +141,6 @@ def decode_set(
         np.array([same for _, _, same in kept], np.bool_),
     )
     return DecodedSet(pictures, is_query, paired, pairs, len(wanted.pairs) - len(kept))
-
-
-def _read_pairs(path: Path) -> list[tuple[str, str, bool]]:
-    """Read a,b,same; relative paths lie beside the list."""
-    with os_errors(f"reading {path}"):
-        if not path.is_file():
-            raise UsageRefused(f"{path} is not a file")
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file, restval="")
-                rows, columns = list(reader), reader.fieldnames or []
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise UsageRefused(f"{path} is not a CSV file in UTF-8: {error}") from error
-    missing = [name for name in ("a", "b", "same") if name not in columns]
-    if missing:
-        raise UsageRefused(f"{path} has no column {missing[0]!r}", "it needs the columns a,b,same")
-    folder = os.path.realpath(path.parent)
-    pairs = []
-    for number, row in enumerate(rows, start=2):
-        same = _TRUTH.get(row["same"].strip().lower())
-        if same is None or not row["a"] or not row["b"]:
-            raise UsageRefused(
-                f"{path}, row {number}: not a pair", "a and b are paths, same is 1, 0, true or false"
-            )
-        first, second = (os.path.normpath(os.path.join(folder, row[side])) for side in ("a", "b"))
-        pairs.append((first, second, same))
-    return pairs
 
 
 def _require_measurable(queries: Sequence[str], gallery: Sequence[str], where: str) -> None:

@@ -173,6 +173,11 @@ SOUNDS = Kind("sound", SOUND_SUFFIXES, is_sound)
 
 
 def folder_label(path: str, root: str) -> str | None:
-    """Return the class that the folder names: the folder's path below the catalogue, or None directly in it."""
+    """Return the class that the folder names: the folder's path below the catalogue, or None directly in it.
+
+    A label is text: bytes of a name that are none stand in it as hexadecimal escapes.
+    """
     below = os.path.relpath(os.path.dirname(path), root)
-    return None if below == "." else below.replace(os.sep, "/")
+    if below == ".":
+        return None
+    return os.fsencode(below).decode("utf-8", "backslashreplace").replace(os.sep, "/")

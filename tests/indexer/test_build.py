@@ -261,7 +261,10 @@ def test_names_with_spaces_newlines_and_bytes_that_are_no_text_work(index: Comma
     for i, name in enumerate([b"a b.jpg", b"new\nline.jpg", "käse.jpg".encode(), b"caf\xe9.jpg", b"-k.jpg"]):
         path = os.path.join(folder, name)
         picture(i).save(os.fsdecode(path), "JPEG")
-    assert build(index, "odd names")["indexed"] == 5
+    class_folder = os.fsdecode(folder + b"/th\xe9")
+    os.mkdir(class_folder)
+    picture(5).save(os.path.join(class_folder, "1.jpg"))
+    assert build(index, "odd names")["indexed"] == 6
     names = {r["path"] for r in index("query", "odd names/a b.jpg", "--json").json()["queries"][0]["results"]}
     assert os.fsdecode(b"odd names/caf\xe9.jpg") in names
     assert index("query", "odd names/a b.jpg").code == 0

@@ -99,3 +99,4 @@ def test_a_label_is_the_folder_below_the_catalogue() -> None:
     assert folder_label("/c/cats/1.jpg", "/c") == "cats"
     assert folder_label("/c/greek/alpha/1.jpg", "/c") == "greek/alpha"
     assert folder_label("/c/1.jpg", "/c") is None
+    assert folder_label(os.fsdecode(b"/c/caf\xe9/1.jpg"), "/c") == r"caf\xe9"  # a label is text
