@@ -61,9 +61,14 @@ def current_calibration(connection: Connection, fingerprint: str, space: str) ->
     row = connection.execute(statement).first()
     if row is None:
         return None
-    if row.checksum != calibration_checksum(row.fingerprint, row.space, row.source, row.document):
+    if not is_sound(row):
         raise StoreDamaged(f"row {row.id} of table calibrations is not what was written", _AGAIN_HINT)
     return Calibration(row.space, row.source, row.calibrated_at, row.document)
+
+
+def is_sound(row: Any) -> bool:
+    """Tell whether a row of the table is what was written."""
+    return bool(row.checksum == calibration_checksum(row.fingerprint, row.space, row.source, row.document))
 
 
 def current_calibrations(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, func, inspect, select, text
 
+from indexer.calibrations import is_sound as calibration_is_sound
 from indexer.checksums import embedding_checksum, file_checksum, item_checksum
 from indexer.decisions import is_sound
 from indexer.duplicates.disposal import TRASH_FOLDER
@@ -20,6 +21,7 @@ from indexer.lookup import Gallery
 from indexer.nightly.findings import is_sound as finding_is_sound
 from indexer.nightly.nights import is_sound as night_is_sound
 from indexer.store import FAISS_SUFFIX, Store
+from indexer.tables import Calibration as CalibrationRow
 from indexer.tables import (
     Catalogue,
     Decision,
@@ -169,6 +171,7 @@ _ROW_CHECKS: list[tuple[str, str, Any, Callable[[Any], bool]]] = [
     ),
     (DECISION_DAMAGED, "decisions", select(Decision.__table__), is_sound),
     (LISTING_DAMAGED, "listings", select(Listing.__table__), listing_is_sound),
+    ("calibration-damaged", "calibrations", select(CalibrationRow.__table__), calibration_is_sound),
     ("night-damaged", "nights", select(Night.__table__), night_is_sound),
     ("finding-damaged", "findings", select(FindingRow.__table__), finding_is_sound),
 ]

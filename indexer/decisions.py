@@ -4,7 +4,6 @@ A decision is on contents, known by their SHA-256, and needs no index that holds
 other encoders, and files that leave the index. The order of the two does not matter.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -20,6 +19,7 @@ from indexer.durable import failpoint
 from indexer.errors import StoreDamaged, UsageRefused
 from indexer.store import Store
 from indexer.tables import Decision, now
+from retrieval.connected import connected
 
 NOTE_CHARACTERS = 10_000
 Pair = tuple[bytes, bytes]
@@ -91,35 +91,18 @@ class Decisions:
 
     def closure_same(self) -> list[list[bytes]]:
         """Return the groups of contents, two or more each, that chains of ``same`` join; all sorted."""
-        groups: dict[bytes, list[bytes]] = defaultdict(list)
-        for sha256, leader in self._leaders().items():
-            groups[leader].append(sha256)
-        return sorted(sorted(group) for group in groups.values())
+        same = ((first, second) for first, second, verdict in self.pairs() if verdict is DecisionVerdict.SAME)
+        return connected(same)
 
     def contradictions(self) -> list[Pair]:
         """Return the pairs decided ``different`` that a chain of ``same`` joins, sorted."""
-        leaders = self._leaders()
+        group_of = {sha256: number for number, group in enumerate(self.closure_same()) for sha256 in group}
         return sorted(
             (first, second)
             for first, second, verdict in self.pairs()
-            if verdict is DecisionVerdict.DIFFERENT and first in leaders
-            if leaders[first] == leaders.get(second)
+            if verdict is DecisionVerdict.DIFFERENT and first in group_of
+            if group_of[first] == group_of.get(second)
         )
-
-    def _leaders(self) -> dict[bytes, bytes]:
-        """Give each content that is the same as another one its group's leader, by union-find."""
-        above: dict[bytes, bytes] = {}
-
-        def leader(sha256: bytes) -> bytes:
-            while above.setdefault(sha256, sha256) != sha256:
-                above[sha256] = above[above[sha256]]
-                sha256 = above[sha256]
-            return sha256
-
-        for first, second, verdict in self.pairs():
-            if verdict is DecisionVerdict.SAME:
-                above[leader(second)] = leader(first)
-        return {sha256: leader(sha256) for sha256 in list(above)}
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,14 @@ from indexer.salvage import salvage
 from indexer.set_aside import set_aside_decisions, set_aside_listings
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.tables import Catalogue, Embedding, FaissFile, File, Generation, Item, Night
+from indexer.tables import Calibration, Catalogue, Embedding, FaissFile, File, Generation, Item, Night
 from indexer.tables import Finding as FindingRow
 
 # Rows on which no others hang. Without its row a night is gone over again, which finds what is in the ledger already;
-# a finding may be told again, and is in its night's report.
-_ALONE: dict[str, type[File | Night | FindingRow]] = {
+# a finding may be told again, and is in its night's report. The calibration before a dropped one counts again, and
+# `index status` names it.
+_ALONE: dict[str, type[Calibration | File | Night | FindingRow]] = {
+    "calibration-damaged": Calibration,
     "file-damaged": File,
     "night-damaged": Night,
     "finding-damaged": FindingRow,

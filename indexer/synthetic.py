@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import select
 
+from indexer.compared import unpadded
 from indexer.dataset import Unusable
 from indexer.decoding.decode import from_array
-from indexer.decoding.picture import Picture, padded_box
 from indexer.decoding.sandbox import Job, Sandbox
 from indexer.edits import EDITS, Pixels, edited
 from indexer.encoding import BATCH, Progress
@@ -192,10 +192,5 @@ class _Edits:
             elif outcome.sha256 != facts[row].sha256:
                 self.unusable.append(Unusable(shown, CHANGED, "not what was indexed: run `index build`"))
             elif outcome.picture is not None:
-                pictures[row] = _unpadded(outcome.picture)
+                pictures[row] = unpadded(outcome.picture).pixels
         return ((row, pictures[row]) for row in rows if row in pictures)
-
-
-def _unpadded(picture: Picture) -> Pixels:
-    left, top, right, bottom = padded_box(picture.width, picture.height, len(picture.pixels))
-    return picture.pixels[top:bottom, left:right]

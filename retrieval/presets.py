@@ -109,7 +109,8 @@ PRESETS = {
             112,
             Augment(0.8, 0.05, 5, flip=True, colour_jitter=0.2, blur=0.1, erase=0.1),
         ),
-        # SigNet (Dey et al. 2017): proportions and slant are the writer's own, so little may change.
+        # Proportions and slant are the writer's own (SigNet, Dey et al. 2017), so they change a little; with less than
+        # this, networks learn the writers that they see by heart.
         Preset(
             "signature",
             View.INK,

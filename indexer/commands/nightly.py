@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 @click.option(
     "--flood", type=click.IntRange(min=0), help="Findings that one source may bring.  [default: 100]"
 )
-@click.option("-t", "--threshold", type=float, help="The score from which two pictures are copies.")
+@click.option(
+    "-t",
+    "--threshold",
+    type=float,
+    help="The score from which two pictures are copies.  [default: calibrated, or 0.9]",
+)
 @click.option("--verify", is_flag=True, help="Hold copies and alerts against the pixels.")
 @click.option("--keep", type=click.IntRange(min=1), help="Reports that stay on disk.  [default: 90]")
 @click.option("--html", type=FILE, help="Write the page here too.")

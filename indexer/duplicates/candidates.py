@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ def find_candidates(
 ) -> tuple[Candidates, int]:
     """Join (n, dim) unit vectors, one for each of ``ids``; return the candidates, and how many pairs of files they are.
 
-    Pairs that were decided to be no copies are left out; pairs that were decided to be copies have no threshold.
+    Pairs that were decided to be no copies are left out; what was decided to be copies, by a chain too, has no threshold.
     """
     found = Candidates({id_: row for row, id_ in enumerate(ids)}, vectors)
     settled = {p.item for p in places} - {p.item for p in places if not scope.is_settled(p.kind)}
@@ -75,17 +76,24 @@ def find_candidates(
         found.link(ids[a], ids[b], score)
     count = _count(places, found, scope)
     item_of = {place.sha256: place.item for place in places}
+    _link_decided(found, item_of, decisions)
     for sha_a, sha_b, verdict in decisions.pairs():
         if sha_a not in item_of or sha_b not in item_of:
             continue
-        a, b = item_of[sha_a], item_of[sha_b]
-        if verdict is DecisionVerdict.SAME:
-            found.link(a, b, found.min_score([a, b]))
-            _note(found.same, a, b)
-        elif verdict in _APART:
-            found.drop(a, b)
-            _note(found.apart, a, b)
+        if verdict in _APART:
+            found.drop(item_of[sha_a], item_of[sha_b])
+            _note(found.apart, item_of[sha_a], item_of[sha_b])
     return found, count
+
+
+def _link_decided(found: Candidates, item_of: Mapping[bytes, int], decisions: Decisions) -> None:
+    """Make copies of what chains of ``same`` join, unless the pair itself was decided to be something else."""
+    for group in decisions.closure_same():
+        for sha_a, sha_b in combinations([sha256 for sha256 in group if sha256 in item_of], 2):
+            if decisions.verdict(sha_a, sha_b) in {None, DecisionVerdict.SAME}:
+                a, b = item_of[sha_a], item_of[sha_b]
+                found.link(a, b, found.min_score([a, b]))
+                _note(found.same, a, b)
 
 
 def _join(vectors: Float32, settled: npt.NDArray[np.bool_], threshold: float) -> Pairs:

@@ -41,7 +41,7 @@ def describe(
             is_link = inode is not None and inode in on_disk
             on_disk.add(inode)
             report.wasted_bytes += 0 if is_link else place.size_bytes
-            verdict, reason = _why(keep, place, score, report.threshold, decisions, judged)
+            verdict, reason = _why(keep, place, score, report.threshold, candidates, decisions, judged)
             if is_link:
                 reason += ", by a hard link that takes up nothing"
             shown = store.shown_path(place.path)
@@ -63,7 +63,13 @@ def describe(
 
 
 def _why(
-    keep: Place, place: Place, score: float, threshold: float, decisions: Decisions, judged: Verdicts
+    keep: Place,
+    place: Place,
+    score: float,
+    threshold: float,
+    candidates: Candidates,
+    decisions: Decisions,
+    judged: Verdicts,
 ) -> tuple[str | None, str]:
     """Return a member's verdict, None where likeness alone speaks, and the reason."""
     if place.item == keep.item:
@@ -73,6 +79,8 @@ def _why(
         return Kind.COPY, f"decided {decided}"
     if decided is DecisionVerdict.FRAUD:
         return Kind.ALTERED, f"decided {decided}"
+    if candidates.is_sure(keep.item, place.item):
+        return Kind.COPY, "decided same as another copy of the kept file"
     found = judged.get((keep.item, place.item))
     if found is not None:
         return found.verdict, found.reason

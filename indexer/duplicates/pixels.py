@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from indexer.candidates import Candidate, judge_candidates
 from indexer.compared import COMPARED, unpadded
 from indexer.decoding.picture import Picture
 from indexer.decoding.sandbox import Job, Sandbox
-from retrieval.alignment.evidence import compare
-from retrieval.alignment.features import extract
-from retrieval.alignment.verdict import judge
 from retrieval.preprocess import Fit, PreprocessSpec, View
 
 # A picture whose luma deviates by less, at 64 x 64 pixels and of 255, is near-blank. The plainest of 2,900 photos and
@@ -66,16 +64,14 @@ class Pixels:
         _, kept, problem = next(iter(self._pictures([keep], COMPARED)))
         if kept is None:
             return dict.fromkeys(members, Judged(None, f"not verified: the kept file is {problem}"))
-        first = unpadded(kept).pixels
-        features = extract(first)
-        judged = {}
-        for item, picture, problem in self._pictures(members, COMPARED):
-            if picture is None:
-                judged[item] = Judged(None, f"not verified: {problem}")
-                continue
-            verdict = judge(compare(first, unpadded(picture).pixels, features_a=features))
-            judged[item] = Judged(str(verdict.kind), verdict.reason)
-        return judged
+        candidates = [Candidate(self._paths[item], sha256=self._sha256s[item]) for item in members]
+        judged = judge_candidates(unpadded(kept).pixels, candidates, self._sandbox)
+        return {
+            item: Judged(None, f"not verified: {found.failure}")
+            if found.verdict is None
+            else Judged(str(found.verdict.kind), found.verdict.reason)
+            for item, found in zip(members, judged, strict=True)
+        }
 
     def _pictures(
         self, items: Collection[int], shape: PreprocessSpec

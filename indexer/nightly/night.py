@@ -26,7 +26,7 @@ from sqlalchemy import Connection, func, select
 from indexer import durable
 from indexer.build import build
 from indexer.decisions import Decisions
-from indexer.dedupe import DEFAULT_THRESHOLD, dedupe
+from indexer.dedupe import dedupe
 from indexer.duplicates.scope import Scope
 from indexer.encoding import Progress, no_progress
 from indexer.errors import UsageRefused
@@ -58,7 +58,7 @@ class NightOptions:
 
     source: str | None = None
     flood: int = DEFAULT_LIMIT
-    threshold: float = DEFAULT_THRESHOLD
+    threshold: float | None = None
     verify: bool = False
     keep: int = KEPT_REPORTS
     html: Path | None = None

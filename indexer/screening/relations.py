@@ -31,10 +31,11 @@ class Relations:
     def __init__(self, gallery: Gallery, sandbox: Sandbox, decisions: Decisions, *, verify: bool) -> None:
         self._gallery, self._sandbox, self._decisions = gallery, sandbox, decisions
         self.unverified: str | None = None if verify else "not asked to verify"
-        try:
-            require_comparable(gallery.generation.spec)
-        except UsageRefused as error:
-            self.unverified = f"{error}" + (f" ({error.hint})" if error.hint else "")
+        if verify:
+            try:
+                require_comparable(gallery.generation.spec)
+            except UsageRefused as error:
+                self.unverified = f"{error}" + (f" ({error.hint})" if error.hint else "")
 
     def judge(
         self, case: Case, image: Any, neighbours: Sequence[Neighbour], least_copy: float

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from retrieval.detection.rings import connected
+from retrieval.connected import connected
 
 
 class ScreenVerdict(StrEnum):

@@ -161,6 +161,9 @@ def test_a_changed_row_is_damage_and_calibrating_again_mends_it(
         assert "index calibrate" in answer.err
     assert index("calibrate", pairs, "--fpr", RATE).code == 0
     assert index("status").code == 0
+    assert "calibration-damaged" in index("check").out  # the row is still there
+    assert index("check", "--repair").code == 0
+    assert len(index("calibrate", "--show", "--json").json()["calibrations"]) == 1
 
 
 def test_a_kill_before_the_commit_leaves_the_earlier_calibration_in_force(

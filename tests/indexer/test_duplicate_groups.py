@@ -161,3 +161,11 @@ def test_what_was_decided_to_be_the_same_is_grouped_whatever_its_score() -> None
     same = decided((0, 1, DecisionVerdict.SAME))
     assert groups_of([place(i) for i in range(3)], vectors, 0.99, decisions=same) == {0: [1, 2]}
     assert groups_of([place(i) for i in range(2)], vectors[:2], 0.99) == {}
+
+
+def test_a_chain_of_same_decisions_joins_a_group_unless_a_pair_of_it_was_decided_otherwise() -> None:
+    vectors, places = directions(0, 60, 120), [place(i) for i in range(3)]
+    chain = (0, 1, DecisionVerdict.SAME), (1, 2, DecisionVerdict.SAME)
+    assert groups_of(places, vectors, 0.99, decisions=decided(*chain)) == {0: [1, 2]}
+    apart = decided(*chain, (0, 2, DecisionVerdict.DIFFERENT))
+    assert groups_of(places, vectors, 0.99, decisions=apart) == {0: [1]}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from retrieval.connected import connected
 from retrieval.detection.genuine import CONCENTRATION, GenuineScores, leave_one_out
-from retrieval.detection.rings import connected
 from retrieval.similarity import Float32, normalise
 
 
