@@ -33,6 +33,9 @@ class Augment:
     a blur and of an erased rectangle, ``noise`` the largest standard deviation of noise added (1 is the whole range
     of values), ``shift`` the largest translation as a share of the side. ``time_mask`` and ``freq_mask`` are the
     largest share of columns and of rows that is blanked in a spectrum.
+
+    ``view_size`` is a view's side in pixels, None the picture's own. Crops show things larger than they are in whole
+    pictures, so views smaller than the pictures match what is searched, and cost less (Touvron et al., NeurIPS 2019).
     """
 
     crop_min_scale: float = 1.0
@@ -47,6 +50,7 @@ class Augment:
     shift: float = 0.0
     time_mask: float = 0.0
     freq_mask: float = 0.0
+    view_size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,11 @@ if TYPE_CHECKING:
 )
 @click.option("--size", type=click.IntRange(16, 1024), help="Pixels of a side.  [default: the preset's]")
 @click.option(
+    "--view-size",
+    type=click.IntRange(16, 1024),
+    help="Pixels of a side where the whole network learns.  [default: --size]",
+)
+@click.option(
     "--grid",
     type=click.IntRange(1, 8),
     help="Cells a side that pooling keeps apart.  [default: the preset's]",
@@ -102,6 +107,7 @@ def command(
     groups: int,
     dim: int,
     size: int | None,
+    view_size: int | None,
     grid: int | None,
     new_classes: str | None,
     epochs: int,
@@ -143,6 +149,7 @@ def command(
     chosen = replace(
         chosen,
         size=size or chosen.size,
+        augment=replace(chosen.augment, view_size=view_size),
         grid=grid or chosen.grid,
         new_classes=NewClasses(new_classes or chosen.new_classes),
     )

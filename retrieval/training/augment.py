@@ -17,7 +17,7 @@ _ERASED_AREA = (0.02, 0.2)
 
 
 def augmented(images: Tensor, recipe: Augment, generator: torch.Generator) -> Tensor:
-    """Return a view of each picture: (n, h, w, 3) uint8 in, (n, 3, h, w) float32 in 0..255 out.
+    """Return a view of each picture: (n, size, size, 3) uint8 in, (n, 3, view size, view size) float32 in 0..255 out.
 
     What comes into view from outside the picture is its own edge, drawn out.
     """
@@ -62,7 +62,8 @@ def _warped(x: Tensor, recipe: Augment, generator: torch.Generator) -> Tensor:
     cosine, sine = angle.cos(), angle.sin()
     turn = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
     seen = scaled @ turn.transpose(1, 2) + torch.stack([centre_x, centre_y], dim=1)[:, None]
-    grid = _grid(_homographies(corners, seen), x.shape[2], x.shape[3])
+    height, width = (recipe.view_size or side for side in x.shape[2:])
+    grid = _grid(_homographies(corners, seen), height, width)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 

@@ -1,6 +1,7 @@
 """What a frozen backbone sees, computed once: the rest of a head-only run needs no pictures."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +31,11 @@ def frozen_features(
 ) -> Float32:
     """Pool the backbone's maps of (n, size, size, 3) uint8 pictures: (views, n, width), unit length.
 
-    View 0 is the picture as it is, the others are varied. ONNX Runtime runs the backbone: on a CPU several times
+    View 0 is the picture as it is, the others are varied, all of one size. ONNX Runtime runs the backbone: on a CPU several times
     faster than PyTorch.
     """
     size = images.shape[1]
+    augment = replace(augment, view_size=size)
     space = Space("features", network.width)
     shape = PreprocessSpec(size=size, layout="NHWC", dtype="uint8")
     spec = EncoderSpec("features", "1", shape, (space,), "features")

@@ -24,7 +24,7 @@ ROW = Row(
     0.85,
     0.92,
     split,
-    ["--preset", "product", "--mode", "full", "--size", "224", "--hold-out", "pictures", "--loss", "supcon", "--rate",
-     "3e-4", "--epochs", "12"],
+    ["--preset", "product", "--mode", "full", "--size", "288", "--view-size", "192", "--hold-out", "pictures", "--loss",
+     "supcon", "--rate", "3e-4", "--epochs", "16"],
     measure,
 )  # fmt: skip

@@ -28,6 +28,13 @@ def test_a_recipe_of_nothing_gives_the_picture_as_it_is() -> None:
     assert torch.allclose(view(Augment()), PLAIN, atol=0.01)
 
 
+def test_a_view_of_another_size_shows_the_same() -> None:
+    got = view(Augment(view_size=12))
+    halved = torch.nn.functional.interpolate(PLAIN, 12, mode="bilinear")
+    assert got.shape == (16, 3, 12, 12)
+    assert torch.allclose(got, halved, atol=0.01)
+
+
 def test_a_flip_mirrors_some_pictures_and_leaves_the_others() -> None:
     got = view(Augment(flip=True))
     kept = [torch.allclose(a, b, atol=0.1) for a, b in zip(got, PLAIN, strict=True)]

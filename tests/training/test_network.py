@@ -94,7 +94,7 @@ def test_features_of_a_frozen_backbone_are_those_of_the_network() -> None:
         network,
         images,
         views=3,
-        augment=Augment(turn_degrees=30),
+        augment=Augment(turn_degrees=30, view_size=16),
         seed=0,
         threads=1,
         progress=lambda done, total: told.append((done, total)),
