@@ -19,7 +19,7 @@ from indexer.training_report import TrainingReport, model_card
 from retrieval.encoder import EncoderSpec, Space, spec_document
 from retrieval.errors import LibraryMissing, TrainingRefused
 from retrieval.preprocess import PreprocessSpec
-from retrieval.presets import Preset
+from retrieval.presets import NewClasses, Preset
 from retrieval.splits import (
     Split,
     split_as_told,
@@ -113,6 +113,11 @@ def _train(
     examples = read_dataset(plan.dataset, view=plan.preset.view)
     _groups(plan, examples)  # what must be refused is refused before the first picture is decoded
     _split(plan, examples)
+    if plan.preset.symmetric and plan.preset.new_classes is NewClasses.MIRRORED:
+        raise UsageRefused(
+            "a picture and its mirror image cannot have one embedding and be of two classes",
+            "give --one-sided, or --new-classes none",
+        )
     folder = TrainingFolder(out, plan.to_dict())
     state = folder.open(resume=resume)
     spec = _spec(plan, out.resolve().name)
@@ -122,6 +127,7 @@ def _train(
         _read(plan.weights) if plan.weights else None,
         Mode(plan.mode) if plan.mode else None,
         grid=plan.preset.grid,
+        symmetric=plan.preset.symmetric,
     )
     network = make_network(network_plan, plan.recipe)
     pictures = load_pictures(examples, spec.preprocess, settings, follower.bar("reading", "images"))

@@ -112,7 +112,7 @@ An image encoder, trained by `index train`. Use it with `index build CATALOGUE -
 * **Learned from** {report.learned} of {report.pictures} pictures in {report.classes} classes of
   {report.smallest_class} to {report.largest_class} ({report.told["dataset"]}); {len(report.duplicates)} exact
   duplicates and {len(report.unusable)} unusable files were left out.
-* **Network**: backbone {report.told["backbone"]}, GeM pooling in {preset["grid"] ** 2} cells, {recipe["dim"]} dimensions; {report.mode} training
+* **Network**: backbone {report.told["backbone"]}, GeM pooling in {preset["grid"] ** 2} cells{", of both sides" if preset["symmetric"] else ""}, {recipe["dim"]} dimensions; {report.mode} training
   from a head that was {report.start}.
 * **Input**: preset {preset["name"]}: {preset["size"]} px, view {preset["view"]}, fit {preset["fit"]}.
 * **Loss**: {recipe["loss"]}{f", miner {recipe['miner']}" if recipe["miner"] else ""}; seed {recipe["seed"]};

@@ -62,6 +62,11 @@ if TYPE_CHECKING:
     help="Cells a side that pooling keeps apart.  [default: the preset's]",
 )
 @click.option(
+    "--symmetric/--one-sided",
+    default=None,
+    help="Embed a picture together with its mirror image.  [default: the preset's]",
+)
+@click.option(
     "--new-classes",
     type=click.Choice(["none", "mirrored", "turned"]),
     help="Mirrored or turned pictures are of other classes.  [default: the preset's]",
@@ -109,6 +114,7 @@ def command(
     size: int | None,
     view_size: int | None,
     grid: int | None,
+    symmetric: bool | None,
     new_classes: str | None,
     epochs: int,
     patience: int,
@@ -152,6 +158,7 @@ def command(
         augment=replace(chosen.augment, view_size=view_size),
         grid=grid or chosen.grid,
         new_classes=NewClasses(new_classes or chosen.new_classes),
+        symmetric=chosen.symmetric if symmetric is None else symmetric,
     )
     recipe = Recipe(
         loss=loss,

@@ -3,6 +3,7 @@
 import io
 import logging
 import warnings
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,23 +20,25 @@ OPSET = 18
 LOWEST_COSINE = 0.9999
 CHECKED_PICTURES = 100
 
+Part = Literal["forward", "features", "one_sided"]
+
 
 class _FromPixels(nn.Module):
-    """(n, size, size, 3) uint8 in; what ``network`` gives for them, or its pooled features, out."""
+    """(n, size, size, 3) uint8 in; what ``part`` of ``network`` gives for them out."""
 
-    def __init__(self, network: SiameseNetwork, *, features: bool) -> None:
+    def __init__(self, network: SiameseNetwork, part: Part) -> None:
         super().__init__()
-        self.network, self.features = network, features
+        self.network, self.part = network, part
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, size, size, 3) uint8 to (n, d) of unit length."""
-        pixels = images.permute(0, 3, 1, 2).float()
-        return self.network.features(pixels) if self.features else self.network(pixels)
+        vectors: Tensor = getattr(self.network, self.part)(images.permute(0, 3, 1, 2).float())
+        return vectors
 
 
-def to_onnx(network: SiameseNetwork, size: int, output: str, *, features: bool = False) -> bytes:
-    """Export the network, or only up to its pooled features, for pictures of ``size`` pixels and any batch size."""
-    module = _FromPixels(network, features=features).cpu().eval()
+def to_onnx(network: SiameseNetwork, size: int, output: str, part: Part = "forward") -> bytes:
+    """Export the network, or only what pools its features, for pictures of ``size`` pixels and any batch size."""
+    module = _FromPixels(network, part).cpu().eval()
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     buffer = io.BytesIO()
     level = logging.getLogger("torch.onnx").level

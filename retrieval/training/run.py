@@ -53,7 +53,10 @@ class TrainingTask:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """The network to train. ``weights`` is a safetensors file; ``views`` counts those that a frozen backbone sees, ``grid`` the cells a side that pooling keeps."""
+    """The network to train. ``weights`` is a safetensors file; ``views`` counts those that a frozen backbone sees, ``grid`` the cells a side that pooling keeps.
+
+    What is ``symmetric`` is embedded together with its mirror image.
+    """
 
     backbone: str
     builtin_graph: bytes
@@ -61,6 +64,7 @@ class NetworkPlan:
     mode: Mode | None = None
     views: int = 4
     grid: int = 1
+    symmetric: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def make_network(plan: NetworkPlan, recipe: Recipe) -> SiameseNetwork:
             f"a grid of {plan.grid} cells a side gives {width} features a picture, at most {MAX_DIM} are learned from:"
             " take a smaller grid"
         )
-    return SiameseNetwork(backbone, recipe.dim, plan.grid)
+    return SiameseNetwork(backbone, recipe.dim, plan.grid, symmetric=plan.symmetric)
 
 
 def train_encoder(

@@ -29,9 +29,10 @@ def pixels(count: int, size: int) -> np.ndarray:
     return np.stack([np.asarray(picture(seed, (size, size))) for seed in range(count)])
 
 
-def small(dim: int = 8, grid: int = 1) -> SiameseNetwork:
+def small(dim: int = 8, grid: int = 1, *, symmetric: bool = False) -> SiameseNetwork:
     torch.manual_seed(0)
-    return SiameseNetwork(make_backbone("small", builtin_graph=GRAPH), dim, grid).eval()
+    backbone = make_backbone("small", builtin_graph=GRAPH)
+    return SiameseNetwork(backbone, dim, grid, symmetric=symmetric).eval()
 
 
 def spec_of(size: int, dim: int) -> EncoderSpec:
@@ -71,9 +72,9 @@ def test_a_grid_pools_each_cell_by_itself() -> None:
             assert torch.allclose(got[:, :, row, column], GeM(3.0)(cell), atol=1e-5)
 
 
-@pytest.mark.parametrize("grid", [1, 2, 3])
-def test_the_graph_gives_the_networks_embeddings(grid: int) -> None:
-    network, images = small(grid=grid), pixels(20, 32)
+@pytest.mark.parametrize(("grid", "symmetric"), [(1, False), (2, False), (3, True)])
+def test_the_graph_gives_the_networks_embeddings(grid: int, symmetric: bool) -> None:
+    network, images = small(grid=grid, symmetric=symmetric), pixels(20, 32)
     graph = to_onnx(network, 32, "object")
     assert require_agreement(graph, spec_of(32, 8), network, images, 1) > 0.9999
 
@@ -87,8 +88,21 @@ def test_a_graph_of_other_weights_is_refused() -> None:
         require_agreement(graph, spec_of(32, 8), network, images, 1)
 
 
-def test_features_of_a_frozen_backbone_are_those_of_the_network() -> None:
-    network, images = small(), pixels(10, 32)
+def test_a_symmetric_network_judges_a_picture_and_its_mirror_image_alike_and_learns_from_one_side() -> None:
+    network, images = small(grid=3, symmetric=True), pixels(10, 32)
+    rows = np.arange(10)
+    seen = embed_pictures(network, images, rows, CPU)
+    mirrored = embed_pictures(network, np.ascontiguousarray(images[:, :, ::-1]), rows, CPU)
+    assert np.allclose(seen, mirrored, atol=1e-5)
+    assert not np.allclose(seen, embed_pictures(small(grid=3), images, rows, CPU), atol=1e-3)
+    pixels_in = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    features = network.train().features(pixels_in)
+    assert torch.equal(features, network.one_sided(pixels_in))
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_features_of_a_frozen_backbone_are_those_of_the_network(symmetric: bool) -> None:
+    network, images = small(grid=3, symmetric=symmetric), pixels(10, 32)
     told = []
     features = frozen_features(
         network,
@@ -101,7 +115,7 @@ def test_features_of_a_frozen_backbone_are_those_of_the_network() -> None:
     )
     with torch.inference_mode():
         expected = network.features(torch.from_numpy(images).permute(0, 3, 1, 2).float()).numpy()
-    assert features.shape == (3, 10, 256)
+    assert features.shape == (3, 10, network.width)
     assert np.allclose(features[0], expected, atol=1e-4)
     assert np.abs(features[1] - features[2]).max() > 1e-3
     assert told[-1] == (30, 30)

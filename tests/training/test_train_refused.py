@@ -47,6 +47,7 @@ def write_manifest(dataset: Path, column: str, values: tuple[str, ...]) -> Path:
         (["--hold-out", "writer"], "no attribute 'writer'"),
         (["--hold-out", "split"], "no picture is marked 'train'"),
         (["--group", "shelf"], "no attribute 'shelf'"),
+        (["--symmetric", "--new-classes", "mirrored"], "cannot have one embedding"),
         (["--batch", "4", "--per-class", "4"], "no room for two classes"),
         (["--memory", "23"], "does not hold one batch of 24"),
         (["--seed", "-1"], "-1 is not in the range"),
