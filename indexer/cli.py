@@ -32,7 +32,7 @@ VERBS = {
     "remove": "Take files or folders out of the index; they stay on disk.",
     "screen": "Judge incoming images against the index: reused, altered, not genuine, known fraud.",
     "status": "Say what the index holds, and what it rejected and why.",
-    "train": "Train an encoder on your own labelled pictures.",
+    "train": "Train an encoder on your own labelled pictures, or on what you decided of pairs.",
     "verify": "Judge whether two pictures are one, edited or altered, and what was changed.",
 }
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.dataset import Example, attribute, load_pictures, read_dataset
+from indexer.decided import DecidedExamples, decided_examples
 from indexer.encoders import BUILTIN, read_encoder
 from indexer.encoding import Progress
 from indexer.errors import UsageRefused, os_errors
 from indexer.settings import Settings
+from indexer.store import open_store
 from indexer.training_folder import TrainingFolder
 from indexer.training_report import TrainingReport, model_card
 from retrieval.encoder import EncoderSpec, Space, spec_document
@@ -52,12 +54,13 @@ _LIBRARIES = (
 class TrainingPlan:
     """What to learn from, and how.
 
+    ``dataset`` are labelled pictures, ``decisions`` the store whose decisions are learned from: one of them, or both.
     ``mode`` is ``head``, ``full``, or None for what suits the backbone. ``hold_out`` names what validation is made
     of: ``classes``, ``pictures``, or an attribute whose values are held out whole (``split`` says itself which rows
     are for which). ``group`` is an attribute: classes that share its value are hard to tell apart.
     """
 
-    dataset: Path
+    dataset: Path | None
     preset: Preset
     recipe: "Recipe"
     backbone: str = BUILTIN
@@ -65,12 +68,17 @@ class TrainingPlan:
     mode: str | None = None
     hold_out: str = CLASSES
     group: str | None = None
+    decisions: Path | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the plan as plain values: a run goes on only under the same one."""
+    def told(self, decided: DecidedExamples | None) -> dict[str, Any]:
+        """Return the plan as plain values: a run goes on only under the same one, and the same decisions."""
         document = asdict(self)
-        paths = {"dataset": os.path.realpath(self.dataset), "weights": self.weights and str(self.weights)}
-        plain: dict[str, Any] = json.loads(json.dumps(document | paths))
+        sources = {
+            "dataset": self.dataset and os.path.realpath(self.dataset),
+            "weights": self.weights and str(self.weights),
+            "decisions": decided.sha256 if decided else None,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(document | sources))
         return plain
 
 
@@ -88,7 +96,9 @@ def train(
     """Train an encoder into the folder ``out``; with ``resume`` a run that was killed goes on from its last epoch.
 
     Raises:
-        UsageRefused: pictures, labels or settings that nothing can be learned from, or a folder that is taken.
+        UsageRefused: pictures, labels, decisions or settings that nothing can be learned from, or a folder that is
+            taken.
+        IndexNotFound, StoreDamaged: decisions that cannot be read.
         PermissionRefused: pictures that cannot be seen, or a folder that cannot be written to.
     """
     missing = [name for name in _LIBRARIES if find_spec(name) is None]
@@ -110,7 +120,7 @@ def _train(
     from retrieval.training.run import Mode, NetworkPlan, TrainingTask, make_network, train_encoder
 
     started = time.monotonic()
-    examples = read_dataset(plan.dataset, view=plan.preset.view)
+    examples, decided = _examples(plan, follower)
     _groups(plan, examples)  # what must be refused is refused before the first picture is decoded
     _split(plan, examples)
     if plan.preset.symmetric and plan.preset.new_classes is NewClasses.MIRRORED:
@@ -118,7 +128,7 @@ def _train(
             "a picture and its mirror image cannot have one embedding and be of two classes",
             "give --one-sided, or --new-classes none",
         )
-    folder = TrainingFolder(out, plan.to_dict())
+    folder = TrainingFolder(out, plan.told(decided))
     state = folder.open(resume=resume)
     spec = _spec(plan, out.resolve().name)
     network_plan = NetworkPlan(
@@ -158,7 +168,14 @@ def _train(
             on_features=follower.bar("looking", "images"),
         )
     report = TrainingReport.of(
-        str(out), folder.told, spec, pictures, split, trained, seconds=time.monotonic() - started
+        str(out),
+        folder.told,
+        decided,
+        spec,
+        pictures,
+        split,
+        trained,
+        seconds=time.monotonic() - started,
     )
     folder.finish(
         graph=trained.graph,
@@ -168,6 +185,15 @@ def _train(
         card=model_card(report),
     )
     return report
+
+
+def _examples(plan: TrainingPlan, follower: Follower) -> tuple[list[Example], DecidedExamples | None]:
+    """List what to learn from: labelled pictures first, then what was decided."""
+    named = read_dataset(plan.dataset, view=plan.preset.view) if plan.dataset else []
+    if plan.decisions is None:
+        return named, None
+    decided = decided_examples(open_store(plan.decisions), named, follower.bar("comparing", "files"))
+    return decided.examples, decided
 
 
 def _spec(plan: TrainingPlan, name: str) -> EncoderSpec:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from indexer.dataset import LabelledPictures
+from indexer.decided import DecidedExamples
 from retrieval.encoder import EncoderSpec
 from retrieval.splits import Split
 
@@ -28,7 +29,7 @@ class TrainingReport:
 
     ``finish`` is what became of the embeddings after the last epoch, and the validation of the encoder as it is.
 
-    ``encoder`` is the folder it lies in.
+    ``encoder`` is the folder it lies in; ``decisions`` is what became of those that it learned from, if it did.
     """
 
     encoder: str
@@ -49,6 +50,7 @@ class TrainingReport:
     unusable: list[dict[str, str]]
     duplicates: dict[str, str]
     lowest_cosine_to_pytorch: float
+    decisions: dict[str, Any] | None
     told: dict[str, Any]
     finished_at: str
     seconds: float
@@ -58,6 +60,7 @@ class TrainingReport:
         cls,
         encoder: str,
         told: "Mapping[str, Any]",
+        decided: DecidedExamples | None,
         spec: EncoderSpec,
         pictures: LabelledPictures,
         split: Split,
@@ -86,6 +89,7 @@ class TrainingReport:
             unusable=[unusable.to_dict() for unusable in pictures.unusable],
             duplicates=pictures.duplicates,
             lowest_cosine_to_pytorch=trained.lowest_cosine,
+            decisions=decided.facts if decided else None,
             told=dict(told),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=seconds,
@@ -110,7 +114,7 @@ def model_card(report: TrainingReport) -> str:
 An image encoder, trained by `index train`. Use it with `index build CATALOGUE --encoder {report.name}/`.
 
 * **Learned from** {report.learned} of {report.pictures} pictures in {report.classes} classes of
-  {report.smallest_class} to {report.largest_class} ({report.told["dataset"]}); {len(report.duplicates)} exact
+  {report.smallest_class} to {report.largest_class} ({_sources(report)}); {len(report.duplicates)} exact
   duplicates and {len(report.unusable)} unusable files were left out.
 * **Network**: backbone {report.told["backbone"]}, GeM pooling in {preset["grid"] ** 2} cells{", of both sides" if preset["symmetric"] else ""}, {recipe["dim"]} dimensions; {report.mode} training
   from a head that was {report.start}.
@@ -130,3 +134,9 @@ little; `index evaluate` on pictures that had no part in this is the judge.
 | MAP@R | {before["map_at_r"]:.3f} | {after["map_at_r"]:.3f} |
 | Recall@1 | {before["recall_at_1"]:.3f} | {after["recall_at_1"]:.3f} |
 """
+
+
+def _sources(report: TrainingReport) -> str:
+    dataset, decisions = report.told["dataset"], report.decisions
+    judged = f"{decisions['pairs']} pairs decided in {decisions['store']}" if decisions else None
+    return " and ".join(source for source in (dataset, judged) if source)

@@ -49,7 +49,9 @@ class ConvNorm(nn.Module):
         return F.relu6(x) if self.relu6 else x
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the one convolution that equals this layer in evaluation mode."""
+        """Weight and bias of the one convolution that equals this layer in evaluation mode, or that it has become."""
+        if isinstance(self.norm, nn.Identity):
+            return self.conv.weight, self.conv.bias
         scale = self.norm.weight.double() / (self.norm.running_var.double() + self.norm.eps).sqrt()
         weight = self.conv.weight.double() * scale[:, None, None, None]
         return weight.float(), (self.norm.bias.double() - self.norm.running_mean.double() * scale).float()

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("dataset", type=FILE)
+@click.argument("dataset", type=FILE, required=False)
 @click.option("--out", type=FILE, required=True, help="The folder that the encoder is written to.")
+@click.option(
+    "--decisions", is_flag=True, help="Learn from what `index decide` wrote down, beside DATASET or alone."
+)
 @click.option("--preset", default="photo", show_default=True, help="What the pictures are; see README.")
 @click.option(
     "--backbone",
@@ -96,8 +99,9 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=int, help="Decoding processes.  [default: one for each core]")
 @common_options
 def command(
-    dataset: Path,
+    dataset: Path | None,
     out: Path,
+    decisions: bool,
     preset: str,
     backbone: str,
     weights: Path | None,
@@ -130,7 +134,7 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Train an encoder on DATASET: a folder for each class, or a manifest with path,label.
+    """Train an encoder on DATASET, a folder for each class or a manifest with path,label; or on decisions.
 
     Classes that are held out choose the best epoch; exact duplicates are left out. What is written to the folder is
     an encoder: `index build CATALOGUE --encoder FOLDER` uses it.
@@ -149,6 +153,8 @@ def command(
     from retrieval.training.recipe import RATE_FROM_NOTHING, SMALL, Recipe
     from retrieval.training.sampling import BatchPlan
 
+    if dataset is None and not decisions:
+        raise UsageRefused("there is nothing to learn from", "give a DATASET, --decisions, or both")
     if preset not in PRESETS:
         raise UsageRefused(f"unknown preset {preset!r}", f"known: {', '.join(PRESETS)}")
     chosen = PRESETS[preset]
@@ -174,8 +180,11 @@ def command(
         head_rate=head_rate,
         seed=seed,
     )
-    plan = TrainingPlan(dataset, chosen, recipe, backbone, weights, mode, hold_out, group)
-    settings = load_settings(locate_store(store), {"jobs": jobs})
+    path = locate_store(store)
+    plan = TrainingPlan(
+        dataset, chosen, recipe, backbone, weights, mode, hold_out, group, path if decisions else None
+    )
+    settings = load_settings(path, {"jobs": jobs})
     with _bars(quiet=quiet) as bar:
         follower = Follower(bar, lambda line: note(line, quiet=quiet))
         report = train(plan, out, settings, follower, resume=resume)
@@ -219,9 +228,24 @@ def _print(report: "TrainingReport", *, quiet: bool, verbose: bool) -> None:
         note("training made it no better: the weights are those before the first epoch", quiet=quiet)
     if report.duplicates:
         note(f"{len(report.duplicates)} exact duplicates were left out", quiet=quiet)
+    for line in _decided(report):
+        note(line, quiet=quiet)
     shown = report.unusable if verbose else report.unusable[:10]
     for entry in shown:
         note(f"  left out {entry['path']}: {entry['reason']}: {entry['message']}", quiet=quiet)
     if len(shown) < len(report.unusable):
         note(f"  … {len(report.unusable)} left out in all; metrics.json lists them", quiet=quiet)
     note(f"use it: index build CATALOGUE --encoder {report.encoder}", quiet=quiet)
+
+
+def _decided(report: "TrainingReport") -> "Iterator[str]":
+    """Tell what became of the decisions."""
+    if report.decisions is None:
+        return
+    yield "{pairs} decisions gave {pictures} pictures".format_map(report.decisions)
+    told = {
+        "gone": "decided pictures are not where the index knows them, and were left out: index build",
+        "ambiguous": "decided pictures are alike to several labels of DATASET, and were left out",
+        "overruled": "decisions are contradicted by the labels of DATASET, which count",
+    }
+    yield from (f"{report.decisions[name]} {text}" for name, text in told.items() if report.decisions[name])

@@ -124,6 +124,16 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Rival:
+    """The nearest picture of another label: by how much (``margin``) the claimed one's is nearer, and genuine ones' are."""
+
+    label: str
+    nearest: Neighbour
+    margin: float
+    margins: GenuineScores
+
+
+@dataclass(frozen=True)
 class Genuine:
     """What a claimed label's genuine pictures say: how many, the nearest of them, and what genuine ones score."""
 
@@ -131,6 +141,16 @@ class Genuine:
     count: int
     nearest: Neighbour | None
     scores: GenuineScores
+    rival: Rival | None
+
+    def rival_at(self, fpr: float) -> Rival | None:
+        """Return the rival, if there are pictures enough to judge by it as well: two tests have half the rate each."""
+        rival, half = self.rival, fpr / 2
+        can_show = rival is not None and None not in {
+            self.scores.threshold(half),
+            rival.margins.threshold(half),
+        }
+        return rival if can_show else None
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,18 @@ def test_a_label_that_is_wrongly_claimed_is_not_genuine_and_the_right_one_is(sho
     assert "no other genuine picture of fifty" in nobody.notes[-1]
 
 
+def test_a_picture_nearer_to_those_of_another_label_than_genuine_ones_are_names_that_label(
+    shop: Index,
+) -> None:
+    wrong = judged(shop, note(12, 3), claim={"label": "ten"}, fpr=0.2, owner="seller")
+    rival = of_rule(wrong, "not-genuine")[0].evidence["rival"]
+    assert rival["label"] == "twenty"
+    assert rival["margin"] < 0
+    assert rival["margin"] < rival["margin_threshold"]
+    right = judged(shop, note(12, 3), claim={"label": "twenty"}, fpr=0.2, owner="seller")
+    assert of_rule(right, "not-genuine") == []
+
+
 def test_where_genuine_pictures_are_listed_only_those_count(shop: Index) -> None:
     twenties = [path(shop, f"twenty-{number}.png") for number in range(GENUINE)]
     claim = {"label": "ten"}

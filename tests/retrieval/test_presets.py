@@ -10,7 +10,7 @@ from retrieval.errors import EncoderInvalid
 from retrieval.preprocess import Fit, PreprocessSpec, View
 from retrieval.presets import PRESETS, Augment, Preset
 
-SHARES = {field.name for field in dataclasses.fields(Augment)} - {"turn_degrees", "flip"}
+SHARES = {field.name for field in dataclasses.fields(Augment)} - {"turn_degrees", "flip", "view_size"}
 
 
 def spec_of(preset: Preset) -> EncoderSpec:

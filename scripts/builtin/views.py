@@ -1,0 +1,72 @@
+"""Batches of views: which photos a step sees, and how each is varied, by nothing but the seed and the step's number."""
+
+import io
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from builtin.edits import LARGEST_SIDE, view
+from builtin.photos import Photo
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+CLASSES, PER_CLASS = 16, 4
+FIRST_IS_EDITED = (
+    0.25  # else the first view is the photo as it is: catalogues are not edited as much as queries
+)
+
+
+class Views(Dataset[tuple[Tensor, Tensor]]):
+    """Item s is step s: (2, n, size, size, 3) uint8 views of n photos, and the (n,) numbers of the photos."""
+
+    def __init__(self, photos: Sequence[Photo], *, steps: range, size: int, seed: int) -> None:
+        self._contents = [photo.path.read_bytes() for photo in photos]
+        self._steps, self._size, self._seed = steps, size, seed
+        classes: dict[str | None, list[int]] = defaultdict(list)
+        for number, photo in enumerate(photos):
+            classes[photo.label].append(number)
+        self._classes = list(classes.values())
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, Tensor]:
+        chance = random.Random(f"{self._seed} {self._steps[place]}")
+        chosen = self._drawn(chance)
+        views = np.empty((2, len(chosen), self._size, self._size, 3), np.uint8)
+        for row, photo in enumerate(chosen):
+            picture = opened(self._contents[photo])
+            other = opened(self._contents[chance.randrange(len(self._contents))])
+            first = view(picture, other, chance) if chance.random() < FIRST_IS_EDITED else picture
+            views[0, row] = stretched(first, self._size)
+            views[1, row] = stretched(view(picture, other, chance), self._size)
+        return torch.from_numpy(views), torch.tensor(chosen)
+
+    def _drawn(self, chance: random.Random) -> list[int]:
+        """Photos of CLASSES classes, PER_CLASS of each: what is alike makes hard negatives. Large classes come oftener."""
+        keys = sorted(
+            range(len(self._classes)), key=lambda c: chance.random() ** (len(self._classes[c]) ** -0.5)
+        )
+        chosen = keys[-CLASSES:]
+        return [
+            photo
+            for c in chosen
+            for photo in chance.sample(self._classes[c], min(PER_CLASS, len(self._classes[c])))
+        ]
+
+
+def opened(content: bytes) -> Image.Image:
+    """Decode at no more than LARGEST_SIDE pixels."""
+    with Image.open(io.BytesIO(content)) as image:
+        image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
+        picture = image.convert("RGB")
+    picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    return picture
+
+
+def stretched(picture: Image.Image, size: int) -> np.ndarray:
+    """(size, size, 3) uint8, as the encoder's spec fits pictures."""
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2))
