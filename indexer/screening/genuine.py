@@ -85,7 +85,7 @@ class GenuineLabels:
             self._scores_of(str(other), len(keep)) for other in np.unique(pool.labels) if other != label
         ]
         likeness, margins = (
-            GenuineScores.of(own[part], [scores[part] for scores in others]) for part in (0, 1)
+            GenuineScores.of(own[part], [found[part] for found in others]) for part in (0, 1)
         )
         rival = self._rival(case, near.score, pool, rows, margins) if rows.any() else None
         return Genuine(label, len(keep), near, likeness, rival)

@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 CLASSES, PER_CLASS = 16, 4
-FIRST_IS_EDITED = (
-    0.25  # else the first view is the photo as it is: catalogues are not edited as much as queries
-)
+# Else the first view is the photo as it is: catalogues are not edited as much as queries.
+FIRST_IS_EDITED = 0.25
 
 
 class Views(Dataset[tuple[Tensor, Tensor]]):

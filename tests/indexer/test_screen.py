@@ -10,12 +10,16 @@ import pytest
 from PIL import Image
 
 from indexer import Index
+from indexer.decisions import Decisions
 from indexer.errors import StoreDamaged, UsageRefused
 from indexer.listings import add_listings, switch_off
+from indexer.screening.facts import Case, Facts, Genuine, Neighbour, Rival
 from indexer.screening.options import ScreenOptions
 from indexer.screening.report import Reason, ScreenedImage, ScreenVerdict, rings_of
+from indexer.screening.rules import not_genuine
 from indexer.screening.screen import screen_items
 from indexer.settings import load_settings
+from retrieval.detection.genuine import GenuineScores
 from tests.conftest import Command
 from tests.retrieval.scenes import recaptured, scene
 from tests.tiny_encoder import write_tiny_encoder
@@ -117,6 +121,23 @@ def test_an_altered_copy_is_for_review_with_the_boxes_in_the_images_pixels(shop:
     assert any(abs(box[0] - 240) < 40 and abs(box[3] - 320) < 40 for box in boxes)
 
 
+def test_of_two_shots_that_differ_a_copy_of_one_is_not_altered_but_the_altered_one_itself_is(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "c").mkdir()
+    for name, pixels in (("shot", scene(1)), ("next-shot", changed(1))):
+        Image.fromarray(pixels).save(tmp_path / f"c/{name}.png")
+    with Index(tmp_path, encoder=str(write_tiny_encoder(tmp_path / "encoder")), jobs=1) as index:
+        index.build(tmp_path / "c")
+        copy = judged(index, recaptured(scene(1)))
+        assert told(copy) == [("reused", "shot.png")]
+        # The second may be a forgery of the first that was catalogued: it is no copy of anything but itself.
+        there = judged(index, tmp_path / "c/next-shot.png")
+        again = judged(index, (tmp_path / "c/next-shot.png").read_bytes())
+        assert of_rule(there, "altered")[0].path.endswith("c/shot.png")
+        assert [reason.rule for reason in again.reasons] == ["reused", "altered"]
+
+
 def test_what_is_not_verified_is_judged_by_its_score_and_says_so(shop: Index, tmp_path: Path) -> None:
     Image.fromarray(scene(2)).save(tmp_path / "again.jpg", quality=95)
     from indexer.lookup import Gallery
@@ -157,6 +178,30 @@ def test_a_picture_nearer_to_those_of_another_label_than_genuine_ones_are_names_
     assert rival["margin"] < rival["margin_threshold"]
     right = judged(shop, note(12, 3), claim={"label": "twenty"}, fpr=0.2, owner="seller")
     assert of_rule(right, "not-genuine") == []
+
+
+@pytest.mark.parametrize(("score", "is_told"), [(0.05, False), (0.03, False), (0.02, True)])
+def test_two_tests_have_half_of_the_stated_rate_each(score: float, is_told: bool) -> None:
+    """Of 99 genuine pictures at 0.01 to 0.99, three of a hundred score 0.02 or less with the one that is added."""
+    spread = GenuineScores(np.empty(0), np.linspace(0.01, 0.99, 99))
+    near = Neighbour(1, b"g", "g.png", (), "object", score, None)
+    rival = Rival("twenty", Neighbour(2, b"r", "r.png", (), "object", 0.0, None), 0.9, spread)
+    case = Case("new.png", None, {"label": "ten"}, {})
+    for others, fpr in ((None, 0.03), (rival, 0.06)):
+        genuine = Genuine("ten", 99, near, spread, others)
+        facts = Facts(
+            options=ScreenOptions(fpr=fpr),
+            decisions=Decisions({}),
+            fraud_pairs=frozenset(),
+            listed={},
+            relations=(),
+            namesake=None,
+            genuine=genuine,
+            least_copy=0.9,
+            least_object=0.5,
+            shown=str,
+        )
+        assert bool(not_genuine.judge(case, facts)) is is_told
 
 
 def test_where_genuine_pictures_are_listed_only_those_count(shop: Index) -> None:

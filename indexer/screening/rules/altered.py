@@ -6,13 +6,17 @@ from indexer.screening.report import Reason
 from retrieval.alignment.verdict import Kind
 
 
-def judge(case: Case, facts: Facts) -> list[Reason]:  # noqa: ARG001  (as every rule)
+def judge(case: Case, facts: Facts) -> list[Reason]:
     """Give a reason, with the boxes that were changed, for each content that the image is an altered copy of.
 
     It is for review: untouched pictures that were captured anew have a box now and then. Where it is a plain copy of
-    one content, what differs from others differs between pictures of the index: two shots of one thing, most often.
+    another content, what differs from others differs between pictures of the index: two shots of one thing, most often.
+    That the index holds the image itself says nothing of the kind: an altered one may be there by now.
     """
-    if any(relation.is_copy and relation.is_proven for relation in facts.relations):
+    if any(
+        relation.is_copy and relation.is_proven and relation.neighbour.sha256 != case.sha256
+        for relation in facts.relations
+    ):
         return []
     return [
         relation.reason(
