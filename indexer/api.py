@@ -102,10 +102,12 @@ class Index:
         metric: str | None = None,
         where: Mapping[str, str] | None = None,
         verify: int | None = None,
+        parts: bool = True,
     ) -> list[Match]:
         """Return the k nearest files of the index, best first.
 
         With ``verify`` the best so many candidates are verified against the picture, and those that show it come first.
+        ``parts`` of it are looked for too in the space ``copy``, where nothing stands out for the whole.
 
         Raises:
             ValueError: the picture cannot be decoded; the message says why.
@@ -122,6 +124,7 @@ class Index:
             metric=by,
             where=where,
             verify=verify,
+            parts=parts,
         )[0]
         if answer.reason is not None:
             raise ValueError(f"{answer.query}: {answer.reason}: {answer.message}")

@@ -12,7 +12,7 @@ import numpy as np
 from indexer.calibrations import write_calibration
 from indexer.dataset import Unusable
 from indexer.decoding.sandbox import Sandbox
-from indexer.dedupe import COPY_SPACE
+from indexer.encoders import COPY_SPACE
 from indexer.encoding import Progress, no_progress
 from indexer.errors import UsageRefused
 from indexer.known_pairs import FIT, HELD_OUT, KnownPairs, decided_pairs, listed_pairs

@@ -25,6 +25,7 @@ from indexer.duplicates.places import read_places
 from indexer.duplicates.report import DedupeReport
 from indexer.duplicates.scope import Scope
 from indexer.duplicates.watermark import seen_items
+from indexer.encoders import COPY_SPACE
 from indexer.errors import UsageRefused
 from indexer.generations import require_generation
 from indexer.settings import Settings
@@ -34,7 +35,6 @@ from indexer.tables import File
 from retrieval.alignment.verdict import Kind
 from retrieval.similarity import Metric
 
-COPY_SPACE = "copy"
 # Until `index calibrate` sets one: see `scripts/bench/foundation.py` for how many unrelated photos reach it.
 DEFAULT_THRESHOLD = 0.9
 EVERYTHING = Scope()

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from retrieval.encoder import Encoder
 
 BUILTIN = "builtin"
+COPY_SPACE = "copy"  # where an encoder has it, edited versions of a picture are near there and nothing else
+TRUNK_FILE = "trunk.safetensors"
 GRAPH_FILE, SPEC_FILE = "model.onnx", "spec.json"
+_BUILTIN_FOLDER = Path(__file__).parent / "builtin"
 _MINIMAL_SPEC = (
     '{"format": 1, "name": "my-encoder", "input": {"size": 224, "layout": "NCHW", "mean": [123.7, 116.3, 103.5], '
     '"std": [58.4, 57.1, 57.4]}, "spaces": [{"name": "object", "dim": 512, "metric": "cosine"}]}'
@@ -78,10 +81,19 @@ def load_builtin() -> "Encoder":
     return read_encoder(BUILTIN).load(os.cpu_count() or 1)
 
 
+def builtin_trunk() -> bytes:
+    """Read the weights that training starts from, a safetensors file: those of the built-in encoder, before rounding.
+
+    Raises:
+        UsageRefused: they are not there.
+    """
+    with os_errors("reading the built-in trunk"):
+        return (_BUILTIN_FOLDER / TRUNK_FILE).read_bytes()
+
+
 def _paths(source: str) -> tuple[Path, Path]:
     if source == BUILTIN:
-        folder = Path(__file__).parent / "builtin"
-        return folder / GRAPH_FILE, folder / SPEC_FILE
+        return _BUILTIN_FOLDER / GRAPH_FILE, _BUILTIN_FOLDER / SPEC_FILE
     path = Path(source)
     if path.suffix.lower() == ".onnx":
         return path, path.with_suffix(".json")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from indexer.dataset import Unusable
 from indexer.decisions import Decisions, DecisionVerdict
 from indexer.decoding.sandbox import Job, Sandbox, Wants
-from indexer.dedupe import COPY_SPACE
+from indexer.encoders import COPY_SPACE
 from indexer.encoding import BATCH, Progress
 from indexer.generations import Committed
 from indexer.lookup import Gallery

@@ -15,16 +15,17 @@ from sqlalchemy import Connection, select
 
 from indexer.calibrations import Calibration, current_calibration, current_calibrations
 from indexer.database import REPAIR_HINT
-from indexer.encoders import BUILTIN, EncoderFiles, read_encoder
+from indexer.encoders import BUILTIN, COPY_SPACE, EncoderFiles, read_encoder
 from indexer.errors import StoreDamaged, UsageRefused, WrongEncoder
 from indexer.generations import require_generation
 from indexer.sound_rows import FileFacts, ItemFacts, read_items
 from indexer.store import Store
 from indexer.tables import File
 from retrieval.encoder import Encoder, Space
+from retrieval.normalisation import DEPTH, normalised_scores
 from retrieval.ranking import rank
 from retrieval.search import Candidates, NeighbourIndex
-from retrieval.similarity import Float32, Int64, Metric, distance_from_score, scores
+from retrieval.similarity import Float32, Float64, Int64, Metric, distance_from_score, scores
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 # FAISS computes in float32, and a cosine near 1 as an L2 distance loses half its digits.
 FAISS_TOLERANCE = 1e-3
 IDENTICAL = "identical"
+# What a part of a query, or a turn of it, must score more than the whole: there are many, and each is a chance to err.
+PART_PENALTY = 0.05
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Match:
 
     ``reason`` is why the verdict is so, or why there is none although it was asked for.
     ``probability`` is P(same | score) at equal odds, and None where the space is not calibrated.
+    ``normalised_score`` says how far the score stands out from what else is near the query (`retrieval.normalisation`);
+    only the space of copies has it.
     """
 
     rank: int
@@ -51,6 +56,7 @@ class Match:
     verdict: str | None = None
     reason: str | None = None
     probability: float | None = None
+    normalised_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the match as plain values."""
@@ -122,7 +128,7 @@ class Gallery:
 
     def find(
         self,
-        vectors: Float32,
+        queries: Sequence[Float32],
         sha256s: Sequence[bytes | None],
         k: int,
         *,
@@ -131,8 +137,9 @@ class Gallery:
         threshold: float | None = None,
         where: Mapping[str, str] | None = None,
     ) -> list[list[Match]]:
-        """Rank the gallery for each of (n, dim) query vectors.
+        """Rank the gallery for each query: (dim,), or (v, dim) where vectors of its parts follow the one of the whole.
 
+        A score is that of the whole, or of the part that scores highest less `PART_PENALTY`.
         ``where`` limits the answer to files with those attributes (or that ``label``); equal scores are ordered
         by path; ``sha256s`` are the queries' own contents, so that the same bytes are named identical.
 
@@ -149,13 +156,16 @@ class Gallery:
             self.follow(connection)
             self.open_current(connection, space)
             allowed = _allowed_items(connection, where) if where else None
-            proposals = self.open_index(space).search(vectors, k, allowed)
-            ids = sorted({int(id_) for candidates in proposals for id_ in candidates.ids})
+            depth = max(k, DEPTH) if space.name == COPY_SPACE else k
+            whole_and_parts = [np.atleast_2d(query) for query in queries]
+            found = iter(self.open_index(space).search(np.concatenate(whole_and_parts), depth, allowed))
+            proposals = [[next(found) for _ in vectors] for vectors in whole_and_parts]
+            ids = sorted({int(id_) for parts in proposals for part in parts for id_ in part.ids})
             items = read_items(connection, self.generation, space, ids)
             meaning = current_calibration(connection, self.generation.fingerprint, space.name)
         return [
-            self._rank(query, sha256, candidates, items, k, space, metric, threshold, where or {}, meaning)
-            for query, sha256, candidates in zip(vectors, sha256s, proposals, strict=True)
+            self._rank(vectors, sha256, parts, items, k, space, metric, threshold, where or {}, meaning)
+            for vectors, sha256, parts in zip(whole_and_parts, sha256s, proposals, strict=True)
         ]
 
     def open_current(self, connection: Connection, space: Space) -> None:
@@ -212,7 +222,7 @@ class Gallery:
         self,
         query: Float32,
         sha256: bytes | None,
-        candidates: Candidates,
+        proposals: Sequence[Candidates],
         items: Mapping[int, ItemFacts],
         k: int,
         space: Space,
@@ -221,37 +231,60 @@ class Gallery:
         where: Mapping[str, str],
         meaning: Calibration | None,
     ) -> list[Match]:
-        if not len(candidates.ids):
+        ids = sorted({int(id_) for part in proposals for id_ in part.ids})
+        if not ids:
             return []
-        gallery = np.stack([items[int(id_)].vector for id_ in candidates.ids])
-        own = scores(query, gallery, space.metric)
-        if np.abs(own - candidates.scores).max() > FAISS_TOLERANCE:
-            file = self.store.faiss_path(self.generation.faiss[space.name].sha256)
-            raise StoreDamaged(f"{file} disagrees with the vectors in the database", REPAIR_HINT)
-        exact = own if metric is space.metric else scores(query, gallery, metric)
-        chances = [None] * len(own) if meaning is None else meaning.probability(own).tolist()
+        gallery = np.stack([items[id_].vector for id_ in ids])
+        own = self._scored(query, proposals, ids, gallery, space)
+        exact = own if metric is space.metric else scores(query[0], gallery, metric)
+        unknown = [None] * len(ids)
+        chances = unknown if meaning is None else meaning.probability(own).tolist()
+        is_normalised = space.name == COPY_SPACE and space.metric is Metric.COSINE
+        normalised = normalised_scores(own, gallery).tolist() if is_normalised else unknown
         entries = [
-            (score, file, items[int(id_)].sha256, chance)
-            for id_, score, chance in zip(candidates.ids, exact, chances, strict=True)
-            for file in items[int(id_)].files
+            (score, file, items[id_].sha256, chance, standing)
+            for id_, score, chance, standing in zip(ids, exact, chances, normalised, strict=True)
+            for file in items[id_].files
             if _passes(file, where)
         ]
-        values = np.array([score for score, _, _, _ in entries])
-        order = rank(values, [file.path for _, file, _, _ in entries], k, threshold)
+        values = np.array([entry[0] for entry in entries])
+        order = rank(values, [file.path for _, file, *_ in entries], k, threshold)
         distances = distance_from_score(values, metric)
         return [
             Match(
                 rank=place,
-                path=self.store.shown_path(entries[position][1].path),
-                score=float(values[position]),
+                path=self.store.shown_path(file.path),
+                score=float(score),
                 distance=float(distances[position]),
-                label=entries[position][1].label,
-                attributes=entries[position][1].attributes,
-                verdict=IDENTICAL if entries[position][2] == sha256 else None,
-                probability=entries[position][3],
+                label=file.label,
+                attributes=file.attributes,
+                verdict=IDENTICAL if content == sha256 else None,
+                probability=chance,
+                normalised_score=standing,
             )
             for place, position in enumerate(order, start=1)
+            for score, file, content, chance, standing in [entries[position]]
         ]
+
+    def _scored(
+        self, query: Float32, proposals: Sequence[Candidates], ids: list[int], gallery: Float32, space: Space
+    ) -> Float64:
+        """Score a query, by its whole or by its best part, with all contents that were proposed for any: (m,).
+
+        Raises:
+            StoreDamaged: FAISS scored what it proposed otherwise.
+        """
+        table = np.stack([scores(vector, gallery, space.metric) for vector in query])
+        for row, part in zip(table, proposals, strict=True):
+            if (
+                len(part.ids)
+                and np.abs(row[np.searchsorted(ids, part.ids)] - part.scores).max() > FAISS_TOLERANCE
+            ):
+                file = self.store.faiss_path(self.generation.faiss[space.name].sha256)
+                raise StoreDamaged(f"{file} disagrees with the vectors in the database", REPAIR_HINT)
+        table[1:] -= PART_PENALTY
+        best: Float64 = table.max(axis=0)
+        return best
 
 
 def _passes(file: FileFacts, where: Mapping[str, str]) -> bool:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from indexer.decoding.sandbox import Sandbox
+from indexer.encoders import COPY_SPACE
 from indexer.images import QueryImage, read_images
 from indexer.lookup import Gallery, Match
 from retrieval.encoder import Space
@@ -45,9 +47,11 @@ def query(
     metric: Metric | None = None,
     where: Mapping[str, str] | None = None,
     verify: int | None = None,
+    parts: bool = True,
 ) -> list[QueryAnswer]:
     """Rank the index for each image, in the order given; files and bytes are decoded in the sandbox.
 
+    With ``parts``, in the space of copies, parts of an image are looked for too where nothing stands out for its whole.
     With ``verify`` the best so many candidates of each are verified against it, and those that show it come first.
 
     Raises:
@@ -63,14 +67,23 @@ def query(
     matches: list[list[Match]] = []
     if len(vectors):
         contents = [entry.sha256 for entry in ready if entry.picture is not None]
-        wanted = max(k, verify or 0)
-        matches = gallery.find(
-            vectors, contents, wanted, space=chosen, metric=by, threshold=threshold, where=where
+        usable = [image for image, entry in zip(images, ready, strict=True) if entry.picture is not None]
+        find = partial(
+            gallery.find, k=max(k, verify or 0), space=chosen, metric=by, threshold=threshold, where=where
         )
+        matches = find(list(vectors), contents)
+        if parts and chosen.name == COPY_SPACE and by is Metric.COSINE:
+            from indexer.query_parts import encode_parts, is_decided
+
+            open_ = [place for place, found in enumerate(matches) if not is_decided(found)]
+            if open_:
+                seen = encode_parts([usable[place] for place in open_], sandbox, gallery.network(), chosen)
+                again = [np.vstack([vectors[place], more]) for place, more in zip(open_, seen, strict=True)]
+                for place, found in zip(open_, find(again, [contents[place] for place in open_]), strict=True):
+                    matches[place] = found
         if verify is not None:
             from indexer.rerank import reranked
 
-            usable = [image for image, entry in zip(images, ready, strict=True) if entry.picture is not None]
             source = gallery.generation.encoder_source
             matches = [
                 reranked(found, image, verify, sandbox, encoder_source=source, space=chosen.name, metric=by)[

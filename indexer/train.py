@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.dataset import Example, attribute, load_pictures, read_dataset
 from indexer.decided import DecidedExamples, decided_examples
-from indexer.encoders import BUILTIN, read_encoder
+from indexer.encoders import BUILTIN, builtin_trunk
 from indexer.encoding import Progress
 from indexer.errors import UsageRefused, os_errors
 from indexer.settings import Settings
@@ -133,7 +133,7 @@ def _train(
     spec = _spec(plan, out.resolve().name)
     network_plan = NetworkPlan(
         plan.backbone,
-        read_encoder(BUILTIN).graph,
+        builtin_trunk(),
         _read(plan.weights) if plan.weights else None,
         Mode(plan.mode) if plan.mode else None,
         grid=plan.preset.grid,

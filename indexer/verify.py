@@ -12,8 +12,7 @@ from indexer.calibrations import Calibration
 from indexer.compared import COMPARED, Compared, known_scores, require_comparable, unpadded
 from indexer.decoding.picture import Picture
 from indexer.decoding.sandbox import Sandbox
-from indexer.dedupe import COPY_SPACE
-from indexer.encoders import BUILTIN, EncoderFiles, read_encoder
+from indexer.encoders import BUILTIN, COPY_SPACE, EncoderFiles, read_encoder
 from indexer.errors import REJECTED, IndexerError, IndexNotFound
 from indexer.images import QueryImage, read_images
 from indexer.lookup import Gallery

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     metavar="[N]",
     help="Verify the first N candidates, 10 if not given, pixel by pixel, and show copies first. After the pictures.",
 )
+@click.option(
+    "--parts/--no-parts",
+    default=True,
+    show_default=True,
+    help="In the space copy, look for parts and turns of IMAGE too where nothing stands out for the whole.",
+)
 @click.option("--html", type=FILE, help="Write one self-contained page with the pictures.")
 @common_options
 def command(
@@ -46,6 +52,7 @@ def command(
     metric: str | None,
     where: dict[str, str],
     verify: int | None,
+    parts: bool,
     html: Path | None,
     store: Path | None,
     as_json: bool,
@@ -92,6 +99,7 @@ def command(
             metric=by,
             where=where,
             verify=verify,
+            parts=parts,
         )
         if html is not None:
             from indexer.report import write_query_page

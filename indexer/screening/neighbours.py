@@ -12,7 +12,8 @@ from indexer.calibrations import current_calibration
 from indexer.compared import LEAST_OBJECT
 from indexer.database import REPAIR_HINT
 from indexer.decisions import Decisions, DecisionVerdict
-from indexer.dedupe import COPY_SPACE, DEFAULT_THRESHOLD
+from indexer.dedupe import DEFAULT_THRESHOLD
+from indexer.encoders import COPY_SPACE
 from indexer.errors import StoreDamaged, UsageRefused
 from indexer.listings import Listed, ListName, read_listings
 from indexer.lookup import FAISS_TOLERANCE, Gallery

@@ -37,10 +37,10 @@ class Backbone:
     pretrained: bool
 
 
-def make_backbone(name: str, *, builtin_graph: bytes, weights: bytes | None = None) -> Backbone:
+def make_backbone(name: str, *, builtin_weights: bytes, weights: bytes | None = None) -> Backbone:
     """Make ``builtin``, ``builtin:STAGES``, ``small``, ``torchvision:NAME`` or ``timm:NAME``.
 
-    ``builtin_graph`` is the ONNX graph that ships with the package; ``weights`` a safetensors file for the others.
+    ``builtin_weights`` is the safetensors file that ships with the package; ``weights`` one for the others.
 
     Raises:
         TrainingRefused: no such backbone, or weights that do not fit it.
@@ -48,9 +48,9 @@ def make_backbone(name: str, *, builtin_graph: bytes, weights: bytes | None = No
     """
     source, _, model = name.partition(":")
     if name == BUILTIN:
-        return _builtin(builtin_graph)
+        return _builtin(builtin_weights)
     if source == BUILTIN:
-        return _first_stages(model, builtin_graph)
+        return _first_stages(model, builtin_weights)
     if name == SMALL:
         half = (127.5, 127.5, 127.5)
         return Backbone(SMALL, SmallNetwork(), SMALL_WIDTHS[-1], half, half, pretrained=False)
@@ -107,31 +107,23 @@ def _convolution(inputs: int, outputs: int, kernel: int, *, stride: int) -> nn.M
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
 
 
-def _builtin(graph: bytes) -> Backbone:
-    """Read the trunk's weights out of the graph that ships: batch normalisation is folded, and stays as it was."""
-    import onnx
-    from onnx import numpy_helper
+def _builtin(weights: bytes) -> Backbone:
+    """Make the trunk with its own weights: batch normalisation is folded, and stays as it was."""
+    from safetensors.torch import load
 
-    layers = ("stem.", "blocks.", "head.")
-    weights = {
-        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype("float32"))
-        for tensor in onnx.load_from_string(graph).graph.initializer
-        if tensor.name.startswith(layers)
-    }
-    weights["stem.weight"] = weights["stem.weight"] * STD[0]  # the graph divides there, once
     module = EfficientNetLite0()
-    module.load_folded(weights)
+    module.load_folded({name: tensor.float() for name, tensor in load(weights).items()})
     return Backbone(BUILTIN, module, 1280, MEAN, STD, pretrained=True)
 
 
-def _first_stages(stages: str, graph: bytes) -> Backbone:
+def _first_stages(stages: str, weights: bytes) -> Backbone:
     """Leave out the trunk's last stages: what they add is what ImageNet's things have in common."""
     if stages not in map(str, range(1, len(STAGES))):
         raise TrainingRefused(
             f"{BUILTIN}:{stages}: the trunk has {len(STAGES)} stages, give 1 to {len(STAGES) - 1}"
         )
     count = int(stages)
-    trunk = _builtin(graph).module
+    trunk = _builtin(weights).module
     blocks = list(trunk.blocks)[: sum(stage[2] for stage in STAGES[:count])]
     maps = nn.Sequential(trunk.stem, *blocks)
     return Backbone(

@@ -59,7 +59,7 @@ class NetworkPlan:
     """
 
     backbone: str
-    builtin_graph: bytes
+    builtin_weights: bytes
     weights: bytes | None = None
     mode: Mode | None = None
     views: int = 4
@@ -98,7 +98,7 @@ def make_network(plan: NetworkPlan, recipe: Recipe) -> SiameseNetwork:
     if 0 < recipe.memory < size:
         raise TrainingRefused(f"a memory of {recipe.memory} does not hold one batch of {size}")
     torch.manual_seed(recipe.seed)
-    backbone = make_backbone(plan.backbone, builtin_graph=plan.builtin_graph, weights=plan.weights)
+    backbone = make_backbone(plan.backbone, builtin_weights=plan.builtin_weights, weights=plan.weights)
     width = backbone.channels * plan.grid**2
     if width > MAX_DIM:
         raise TrainingRefused(

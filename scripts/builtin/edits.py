@@ -18,7 +18,7 @@ LETTERS = "abcdefghiklmnopqrstuvwxyzABCDEFGHIKLMNOPRSTUVWZ0123456789 .,!?"
 
 def onto_another(picture: Image.Image, other: Image.Image, chance: random.Random) -> Image.Image:
     """Lie on another photo, which shows around it."""
-    share = chance.uniform(1.2, 2.2)
+    share = chance.uniform(1.1, 2.5)
     page = ImageOps.fit(other, (int(picture.width * share), int(picture.height * share)))
     at = chance.randint(0, page.width - picture.width), chance.randint(0, page.height - picture.height)
     page.paste(picture, at)
@@ -66,7 +66,7 @@ def meme(picture: Image.Image, _other: Image.Image, chance: random.Random) -> Im
 
 def on_a_screen(picture: Image.Image, other: Image.Image, chance: random.Random) -> Image.Image:
     """A screenshot: bars above and below, lines of text, small pictures of other things, and the picture among them."""
-    width = int(picture.width * chance.uniform(1.0, 1.25))
+    width = int(picture.width * chance.choice([1.0, chance.uniform(1.0, 1.3), chance.uniform(1.3, 2.5)]))
     height = max(int(width * chance.uniform(0.7, 2.0)), picture.height + 8)
     dark = chance.random() < 0.4
     page = Image.new("RGB", (width, height), (24, 24, 28) if dark else (250, 250, 252))

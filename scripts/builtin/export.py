@@ -5,13 +5,14 @@ import os
 import numpy as np
 import torch
 from builtin.graph import Graph, spec_text
-from builtin.network import DIM, LAYERS, BuiltinNetwork
+from builtin.network import DIM, LAST_BLOCK, LAYERS, SHARED_BLOCKS, BuiltinNetwork
+from safetensors.torch import save
 
 from retrieval.encoder import parse_spec
 from retrieval.onnx_encoder import OnnxEncoder
 
 VERSION = "0.2.0"
-LOWEST_COSINE = 0.9999
+TAIL = "copy."  # before the names of the tail's weights: without it, they are those of ImageNet's trunk
 
 
 def spec(size: int) -> str:
@@ -19,23 +20,27 @@ def spec(size: int) -> str:
     return spec_text(VERSION, size, LAYERS, DIM)
 
 
-def graph_of(network: BuiltinNetwork, size: int) -> bytes:
+def graph_of(network: BuiltinNetwork, size: int, *, halves: bool = True) -> bytes:
     """The graph's bytes: the same weights give the same."""
-    graph = Graph()
+    graph = Graph(halves=halves)
     maps = graph.trunk(network.trunk)
+    x = maps[f"blocks.{SHARED_BLOCKS - 1}"]
+    for number, block in enumerate(network.tail.blocks, SHARED_BLOCKS):
+        x = graph.block(x, block, f"{TAIL}blocks.{number}", maps)
+    last = f"{TAIL}blocks.{LAST_BLOCK}.expand"
+    maps[last] = graph.convolution(x, network.tail.last, last)
     outputs = {}
-    for space in LAYERS:
+    for space, prefix in (("copy", TAIL), ("object", "")):
         powers = {
-            layer: float(pool.p.detach())
+            prefix + layer: float(pool.p.detach())
             for layer, pool in zip(LAYERS[space], network.pools[space], strict=True)
         }
         weight, bias = (
             parameter.detach().numpy()
             for parameter in (network.heads[space].weight, network.heads[space].bias)
         )
-        factor = np.abs(
-            weight
-        ).max()  # common to all: it changes no cosine, and keeps float16 away from its limits
+        # A factor common to all changes no cosine, and keeps float16 away from its limits.
+        factor = np.abs(weight).max()
         features = graph.pooled(maps, powers)
         outputs[space] = (graph.projected(features, weight.T / factor, bias / factor, space), DIM)
     content: bytes = graph.model(outputs, size).SerializeToString(deterministic=True)
@@ -43,13 +48,24 @@ def graph_of(network: BuiltinNetwork, size: int) -> bytes:
 
 
 @torch.inference_mode()
-def lowest_cosine(content: bytes, network: BuiltinNetwork, pictures: np.ndarray) -> float:
-    """Between the graph's vectors of (n, size, size, 3) uint8 pictures and PyTorch's."""
+def cosines(content: bytes, network: BuiltinNetwork, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """Between the graph's vectors and PyTorch's, of (n, size, size, 3) uint8 pictures: {space: (n,)}."""
     encoder = OnnxEncoder(content, parse_spec(spec(pictures.shape[1])), threads=os.cpu_count() or 1)
-    lowest = 1.0
+    found: dict[str, list[np.ndarray]] = {space: [] for space in LAYERS}
     for start in range(0, len(pictures), 10):
         part = np.ascontiguousarray(pictures[start : start + 10])
         expected = network(torch.from_numpy(part).permute(0, 3, 1, 2).float())
-        found = encoder.encode(part)
-        lowest = min(lowest, *(float((found[s] * expected[s].numpy()).sum(axis=1).min()) for s in LAYERS))
-    return lowest
+        for space, vectors in encoder.encode(part).items():
+            found[space].append((vectors * expected[space].numpy()).sum(axis=1))
+    return {space: np.concatenate(parts) for space, parts in found.items()}
+
+
+def trunk_weights(network: BuiltinNetwork) -> bytes:
+    """What training starts from: ImageNet's trunk, 1 x 1 convolutions as float16."""
+    tensors = {
+        name.replace(".conv.", "."): tensor.half()
+        if tensor.ndim == 4 and tensor.shape[-1] == 1
+        else tensor.clone()
+        for name, tensor in network.trunk.state_dict().items()
+    }
+    return save({name: tensor.contiguous() for name, tensor in tensors.items()})

@@ -10,16 +10,20 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from retrieval.backbone import GEM_EPSILON, MEAN, STD, ConvNorm, EfficientNetLite0
+from retrieval.backbone import GEM_EPSILON, MEAN, STD, ConvNorm, EfficientNetLite0, InvertedResidual
 
 OPSET = 17
 IR_VERSION = 8  # that of ONNX 1.12: the oldest runtime that we support reads it
 
 
 class Graph:
-    """An ONNX graph under construction; its methods return the name of what they add."""
+    """An ONNX graph under construction; its methods return the name of what they add.
 
-    def __init__(self) -> None:
+    Of one whose convolutions will be rounded to 8 bits, ``halves`` must be false: what is cast cannot be.
+    """
+
+    def __init__(self, *, halves: bool = True) -> None:
+        self.halves = halves
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: dict[str, onnx.TensorProto] = {}
 
@@ -43,7 +47,7 @@ class Graph:
         """Batch normalisation is folded in."""
         weight, bias = (tensor.detach().numpy() for tensor in layer.folded())
         # Filters of 3 and 5 pixels are few and sum only 9 to 27 products: rounding them would be most of the error.
-        store = self.constant if layer.conv.kernel_size[0] > 1 else self.weights
+        store = self.weights if self.halves and layer.conv.kernel_size[0] == 1 else self.constant
         x = self.add(
             "Conv",
             x,
@@ -57,22 +61,24 @@ class Graph:
         return self.add("Clip", x, self.number(0), self.number(6)) if layer.relu6 else x
 
     def trunk(self, net: EfficientNetLite0) -> dict[str, str]:
-        """Normalisation and every layer of the network: {layer: its output}."""
+        """Normalisation and every layer of the network: {layer or block: its output}."""
         x = self.add("Transpose", self.add("Cast", "images", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
         x = self.add("Sub", x, self.number(MEAN[0]))
         x = self.convolution(x, net.stem, "stem", 1 / STD[0])
         maps = {"stem": x}
         for index, block in enumerate(net.blocks):
-            shortcut = x
-            for part in ("expand", "depthwise", "project"):
-                layer = getattr(block, part)
-                if layer is not None:
-                    name = f"blocks.{index}.{part}"
-                    x = maps[name] = self.convolution(x, layer, name)
-            if block.shortcut:
-                x = self.add("Add", shortcut, x)
+            x = maps[f"blocks.{index}"] = self.block(x, block, f"blocks.{index}", maps)
         maps["head"] = self.convolution(x, net.head, "head")
         return maps
+
+    def block(self, x: str, block: InvertedResidual, name: str, maps: dict[str, str]) -> str:
+        """One block; its layers' outputs go into ``maps``."""
+        shortcut = x
+        for part in ("expand", "depthwise", "project"):
+            layer = getattr(block, part)
+            if layer is not None:
+                x = maps[f"{name}.{part}"] = self.convolution(x, layer, f"{name}.{part}")
+        return self.add("Add", shortcut, x) if block.shortcut else x
 
     def pooled(self, maps: dict[str, str], layers: Mapping[str, float]) -> str:
         """GeM of feature maps, {layer: p}, each of unit length, side by side: (n, sum of channels)."""

@@ -11,7 +11,7 @@ import numpy as np
 from protocol import Embed, Figures, Row, Task, Vectors, labels, pixels, without_repeats
 
 from indexer.dataset import Example
-from indexer.encoders import BUILTIN, read_encoder
+from indexer.encoders import builtin_trunk
 from retrieval.evaluation.bootstrap import mean_interval
 from retrieval.evaluation.ranking_metrics import RankingMetrics, ranking_metrics
 from retrieval.evaluation.task import RetrievalTask
@@ -39,7 +39,7 @@ def frozen_trunk(test: tuple[str, ...], names: tuple[str, ...]) -> RankingMetric
     from retrieval.training.network import SiameseNetwork
 
     images = pixels([Example(path, name) for path, name in zip(test, names, strict=True)], TRUNK_INPUT)
-    network = SiameseNetwork(make_backbone("builtin", builtin_graph=read_encoder(BUILTIN).graph), 256)
+    network = SiameseNetwork(make_backbone("builtin", builtin_weights=builtin_trunk()), 256)
     features = frozen_features(
         network, images, views=1, augment=Augment(), seed=0, threads=2, progress=lambda _done, _total: None
     )

@@ -41,7 +41,7 @@ def classes(noise: list[float]) -> tuple[Float32, list[str], Split]:
 
 
 def network() -> SiameseNetwork:
-    return SiameseNetwork(make_backbone("small", builtin_graph=b""), DIM).eval()
+    return SiameseNetwork(make_backbone("small", builtin_weights=b""), DIM).eval()
 
 
 def test_differences_within_classes_are_whitened_away_where_that_validates_better() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs: pip install 'siamese-index[train]'")
 
-from indexer.encoders import read_encoder
+from indexer.encoders import builtin_trunk, read_encoder
 from tests.pictures import make_catalogue
 
 CLASSES = tuple(f"class{number}" for number in range(10))
@@ -143,7 +143,7 @@ def test_a_head_on_the_builtin_backbone_trains_without_touching_it(dataset: Path
     from retrieval.training.backbones import make_backbone
 
     weights = load_file(tmp_path / "out" / "weights.safetensors")
-    backbone = make_backbone("builtin", builtin_graph=read_encoder("builtin").graph).module.state_dict()
+    backbone = make_backbone("builtin", builtin_weights=builtin_trunk()).module.state_dict()
     assert all(
         np.array_equal(weights[f"backbone.{name}"], tensor.numpy()) for name, tensor in backbone.items()
     )

@@ -1,0 +1,67 @@
+"""Parts and turns of a query: to find the picture that lies in a screenshot, shows a detail of it, or is upside down.
+
+The catalogue keeps one vector a picture, so it is the query that is looked at again and again, where it pays: when
+nothing found for the whole of it stands out.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from indexer.compared import unpadded
+from indexer.decoding.decode import from_array
+from indexer.decoding.sandbox import Sandbox
+from indexer.images import read_images
+from indexer.lookup import Match
+from retrieval.encoder import Encoder, Space
+from retrieval.preprocess import Fit, PreprocessSpec, View
+from retrieval.similarity import Float32
+
+# From this normalised score on, what the whole query found is what was looked for: nothing is gained by its parts.
+DECISIVE = 0.7
+# (left, top, right, bottom), as shares of the picture: the middle, more and less of it, its corners, halves, and stripes.
+WINDOWS = (
+    (0.2, 0.2, 0.8, 0.8), (0.1, 0.1, 0.9, 0.9),
+    (0.0, 0.0, 0.65, 0.65), (0.35, 0.0, 1.0, 0.65), (0.0, 0.35, 0.65, 1.0), (0.35, 0.35, 1.0, 1.0),
+    (0.0, 0.0, 1.0, 0.6), (0.0, 0.4, 1.0, 1.0), (0.0, 0.0, 0.6, 1.0), (0.4, 0.0, 1.0, 1.0),
+    (0.0, 0.2, 1.0, 0.8), (0.2, 0.0, 0.8, 1.0),
+)  # fmt: skip
+TURNS: tuple[Callable[[Any], Any], ...] = (
+    np.fliplr, np.flipud, np.rot90, lambda pixels: np.rot90(pixels, 2), lambda pixels: np.rot90(pixels, 3),
+)  # fmt: skip
+_DECODED_PER_INPUT = 2  # sides of the encoder's input: a part of a picture is a larger one made small
+
+
+def is_decided(matches: Sequence[Match]) -> bool:
+    """Tell whether what was found for the whole query stands out so far that its parts need no look."""
+    return any((match.normalised_score or 0.0) >= DECISIVE for match in matches)
+
+
+def encode_parts(images: Sequence[Any], sandbox: Sandbox, encoder: Encoder, space: Space) -> list[Float32]:
+    """Embed parts and turns of each picture: (parts, dim) of one space, in the order given.
+
+    Of what is no picture, or one of which an encoder sees the ink alone, there are none.
+    """
+    shape = encoder.spec.preprocess
+    if shape.view not in {View.COLOUR, View.GREY}:
+        return [np.empty((0, space.dim), np.float32) for _ in images]
+    whole = PreprocessSpec(min(2048, _DECODED_PER_INPUT * shape.size), Fit.PAD)
+    found = []
+    for entry in read_images(images, whole, sandbox):
+        if entry.picture is None:
+            found.append(np.empty((0, space.dim), np.float32))
+            continue
+        pixels = unpadded(entry.picture).pixels
+        parts = [_window(pixels, window) for window in WINDOWS] + [turn(pixels) for turn in TURNS]
+        batch = [from_array(part, size=shape.size, fit=shape.fit, view=shape.view).pixels for part in parts]
+        found.append(encoder.encode(np.stack(batch))[space.name])
+    return found
+
+
+def _window(pixels: Any, window: tuple[float, float, float, float]) -> Any:
+    """At least a pixel of (h, w, 3)."""
+    height, width = pixels.shape[:2]
+    left, top = int(window[0] * width), int(window[1] * height)
+    right, bottom = max(left + 1, round(window[2] * width)), max(top + 1, round(window[3] * height))
+    return pixels[top:bottom, left:right]
