@@ -79,7 +79,9 @@ def query(
             if open_:
                 seen = encode_parts([usable[place] for place in open_], sandbox, gallery.network(), chosen)
                 again = [np.vstack([vectors[place], more]) for place, more in zip(open_, seen, strict=True)]
-                for place, found in zip(open_, find(again, [contents[place] for place in open_]), strict=True):
+                for place, found in zip(
+                    open_, find(again, [contents[place] for place in open_]), strict=True
+                ):
                     matches[place] = found
         if verify is not None:
             from indexer.rerank import reranked
