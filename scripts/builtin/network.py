@@ -19,7 +19,7 @@ SHARED_BLOCKS = 5  # stride 8: a third of the trunk's work
 LAST_BLOCK = 13  # of the tail for copies, which are told by parts rather than by what they show
 POWER = 3.0  # of GeM: a learned one stays near it (2.96), and runtimes are slow at powers that are not whole
 # What a head pools.
-LAYERS = {"copy": ("blocks.11.expand", f"blocks.{LAST_BLOCK}.expand"), "object": ("head",)}
+LAYERS = {"copy": ("blocks.5.expand", "blocks.11.expand", f"blocks.{LAST_BLOCK}.expand"), "object": ("head",)}
 
 
 class CopyTail(nn.Module):

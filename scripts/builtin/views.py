@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-CLASSES, PER_CLASS = 16, 4
+CLASSES, PER_CLASS = 8, 8
 # Else the first view is the photo as it is: catalogues are not edited as much as queries.
 FIRST_IS_EDITED = 0.25
 
