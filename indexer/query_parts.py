@@ -30,6 +30,7 @@ WINDOWS = (
 TURNS: tuple[Callable[[Any], Any], ...] = (
     np.fliplr, np.flipud, np.rot90, lambda pixels: np.rot90(pixels, 2), lambda pixels: np.rot90(pixels, 3),
 )  # fmt: skip
+_AT_ONCE = 16  # pictures in memory together
 _DECODED_PER_INPUT = 2  # sides of the encoder's input: a part of a picture is a larger one made small
 
 
@@ -48,14 +49,17 @@ def encode_parts(images: Sequence[Any], sandbox: Sandbox, encoder: Encoder, spac
         return [np.empty((0, space.dim), np.float32) for _ in images]
     whole = PreprocessSpec(min(2048, _DECODED_PER_INPUT * shape.size), Fit.PAD)
     found = []
-    for entry in read_images(images, whole, sandbox):
-        if entry.picture is None:
-            found.append(np.empty((0, space.dim), np.float32))
-            continue
-        pixels = unpadded(entry.picture).pixels
-        parts = [_window(pixels, window) for window in WINDOWS] + [turn(pixels) for turn in TURNS]
-        batch = [from_array(part, size=shape.size, fit=shape.fit, view=shape.view).pixels for part in parts]
-        found.append(encoder.encode(np.stack(batch))[space.name])
+    for start in range(0, len(images), _AT_ONCE):
+        for entry in read_images(images[start : start + _AT_ONCE], whole, sandbox):
+            if entry.picture is None:
+                found.append(np.empty((0, space.dim), np.float32))
+                continue
+            pixels = unpadded(entry.picture).pixels
+            parts = [_window(pixels, window) for window in WINDOWS] + [turn(pixels) for turn in TURNS]
+            batch = [
+                from_array(part, size=shape.size, fit=shape.fit, view=shape.view).pixels for part in parts
+            ]
+            found.append(encoder.encode(np.stack(batch))[space.name])
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from builtin.export import cosines, graph_of, spec, trunk_weights
+from builtin.export import cosines, graph_of, spec, trunk_weights, write
 from builtin.network import pretrained_network
 from builtin.objects import fitted_projection, pixels
 from builtin.photos import training_photos
@@ -28,13 +28,6 @@ CALIBRATED, CHECKED = (
     100,
 )  # photos that set the ranges of 8 bits, and on which graph and PyTorch must agree
 LOWEST_COSINE, LOWEST_ROUNDED = 0.9999, 0.9
-
-
-def write(path: Path, content: bytes) -> None:
-    """Whole or not at all: others may be reading."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from builtin.edits import view
+from builtin.export import write
 from builtin.network import DIM, BuiltinNetwork, pretrained_network
 from builtin.photos import Photo, training_photos
 from builtin.views import Views, opened, stretched
@@ -181,13 +182,6 @@ def learn(
                 flush=True,
             )
             total = 0.0
-
-
-def write(path: Path, content: bytes) -> None:
-    """Whole or not at all: a kill may come at any time."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 if __name__ == "__main__":

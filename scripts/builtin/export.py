@@ -1,6 +1,7 @@
 """The trained network as a graph, held against PyTorch before it is written."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -69,3 +70,10 @@ def trunk_weights(network: BuiltinNetwork) -> bytes:
         for name, tensor in network.trunk.state_dict().items()
     }
     return save({name: tensor.contiguous() for name, tensor in tensors.items()})
+
+
+def write(path: Path, content: bytes) -> None:
+    """Whole or not at all: others may be reading, and a kill may come at any time."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
