@@ -44,7 +44,7 @@ _DRAWN_BINS = 100
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """What was measured and is now in force; ``document`` is as README.md describes it."""
+    """What was measured and is now in force; ``document`` is as docs/guide.md describes it."""
 
     store: str
     encoder: str

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.option(
     "--decisions", is_flag=True, help="Learn from what `index decide` wrote down, beside DATASET or alone."
 )
-@click.option("--preset", default="photo", show_default=True, help="What the pictures are; see README.")
+@click.option(
+    "--preset", default="photo", show_default=True, help="What the pictures are; see docs/guide.md."
+)
 @click.option(
     "--backbone",
     default="builtin",
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--mode", type=click.Choice(["head", "full"]), help="What learns.  [default: head; full for small]"
 )
-@click.option("--loss", default="multi-similarity", show_default=True, help="The loss; see README.")
+@click.option("--loss", default="multi-similarity", show_default=True, help="The loss; see docs/guide.md.")
 @click.option("--miner", help="Which pairs or triplets count.  [default: what suits the loss]")
 @click.option("--distance", type=click.Choice(["cosine", "euclidean"]), default="cosine", show_default=True)
 @click.option(
@@ -44,7 +46,10 @@ if TYPE_CHECKING:
     "--koleo", type=click.FloatRange(0), default=0.0, help="Weight of the term that spreads embeddings."
 )
 @click.option(
-    "--hold-out", default="classes", show_default=True, help="classes, pictures, or a column: see README."
+    "--hold-out",
+    default="classes",
+    show_default=True,
+    help="classes, pictures, or a column: see docs/guide.md.",
 )
 @click.option(
     "--group", metavar="COLUMN", help="Classes that share its value meet in a batch: hard negatives."

@@ -1,4 +1,4 @@
-"""Train and measure one row of the README's table on real data, beside its baselines.
+"""Train and measure one row of the table of docs/figures.md on real data, beside its baselines.
 
     python scripts/learn/learn.py ROW --data DIR --out DIR [--seeds 0 1 2]
 
