@@ -4,7 +4,8 @@
 2. Near-blank pictures are taken out: their likeness says nothing.
 3. Files are grouped around those that are kept.
 4. With verification each member is held against the pixels of the kept file; a pair that is none is no candidate any
-   more, and what is left is grouped anew until nothing changes.
+   more, and what is left is grouped anew until nothing changes. Pairs that stand out from what else is near are looked
+   at too, below the threshold: those stay that pixels confirm.
 """
 
 import time
@@ -28,6 +29,7 @@ from indexer.duplicates.watermark import seen_items
 from indexer.encoders import COPY_SPACE
 from indexer.errors import UsageRefused
 from indexer.generations import require_generation
+from indexer.lookup import Gallery
 from indexer.settings import Settings
 from indexer.sound_rows import read_items
 from indexer.store import Store
@@ -75,8 +77,13 @@ def dedupe(
             raise UsageRefused(
                 f"space {chosen.name!r} holds vectors that are not normalised, which dedupe cannot join"
             )
+        index = None
         if verify:
             require_comparable(generation.spec)
+            gallery = Gallery(store)
+            gallery.follow(connection)
+            gallery.open_current(connection, chosen)
+            generation, index = gallery.generation, gallery.open_index(chosen)
         if seen is None:
             seen = seen_items(connection) if scope.new else 0
         ids = list(connection.execute(select(File.item_id).distinct().order_by(File.item_id)).scalars())
@@ -90,7 +97,7 @@ def dedupe(
     report = DedupeReport(
         chosen.name, threshold, verified=verify, calibrated=bool(calibration), newest_item=max(ids, default=0)
     )
-    candidates, report.pairs = find_candidates(places, ids, vectors, threshold, scope, decisions)
+    candidates, report.pairs = find_candidates(places, ids, vectors, threshold, scope, decisions, index)
     best = {place.item: place for place in reversed(places)}
     with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
         paths = {item: store.absolute_path(place.path) for item, place in best.items()}
@@ -101,6 +108,8 @@ def dedupe(
         judged: Verdicts = {}
         while verify and _judge(groups, candidates, pixels, judged):
             groups, links = group_files(places, candidates, scope)
+        report.proposed = _drop_unseen(candidates, judged)
+        groups, links = group_files(places, candidates, scope)
     report.rejected_by_verification = sum(found.verdict in _NO_COPY for found in judged.values())
     report.unverified = sum(found.verdict is None for found in judged.values())
     describe(report, store, groups, links, candidates, decisions, judged, calibration)
@@ -129,7 +138,21 @@ def _judge(groups: Sequence[Group], candidates: Candidates, pixels: Pixels, judg
         }
         for item, found in (pixels.judge(keep, sorted(new)) if new else {}).items():
             judged[keep, item] = found
-            if found.verdict in _NO_COPY:
+            unseen = found.verdict is None and candidates.is_proposed(keep, item)
+            if found.verdict in _NO_COPY or unseen:
                 candidates.drop(keep, item)
                 dropped = True
     return dropped
+
+
+def _drop_unseen(candidates: Candidates, judged: Verdicts) -> int:
+    """Leave of the proposed pairs what pixels confirmed; return how many those are."""
+    confirmed = 0
+    for a, b in candidates.proposed:
+        if b not in candidates.partners.get(a, {}):
+            continue
+        if (a, b) in judged or (b, a) in judged:
+            confirmed += 1
+        elif not candidates.is_sure(a, b):
+            candidates.drop(a, b)
+    return confirmed

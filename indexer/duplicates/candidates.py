@@ -13,18 +13,26 @@ from indexer.duplicates.places import Place
 from indexer.duplicates.scope import Kind, Scope
 from retrieval.groups import lowest_score
 from retrieval.join import Pairs, cross_join, self_join
-from retrieval.similarity import Float32
+from retrieval.search import NeighbourIndex
+from retrieval.similarity import Float32, Int64
+from retrieval.standing import standing_pairs
 
+# The normalised score from which a pair below the threshold is worth a look at its pixels, which decide.
+STANDS_OUT = 0.4
 _APART = frozenset({DecisionVerdict.SAME_OBJECT, DecisionVerdict.DIFFERENT, DecisionVerdict.CLEARED})
 
 
 @dataclass
 class Candidates:
-    """``partners`` has {item: score} for each item with one, both ways; ``same`` and ``apart`` are what was decided."""
+    """``partners`` has {item: score} for each item with one, both ways; ``same`` and ``apart`` are what was decided.
+
+    ``proposed`` are pairs, the smaller item first, whose score does not reach the threshold: only pixels can tell.
+    """
 
     rows: Mapping[int, int]
     vectors: Float32
     partners: dict[int, dict[int, float]] = field(default_factory=dict)
+    proposed: set[tuple[int, int]] = field(default_factory=set)
     same: dict[int, set[int]] = field(default_factory=dict)
     apart: dict[int, set[int]] = field(default_factory=dict)
 
@@ -36,6 +44,10 @@ class Candidates:
     def is_sure(self, a: int, b: int) -> bool:
         """Tell whether two items are copies without looking: one content, or decided so."""
         return a == b or b in self.same.get(a, ())
+
+    def is_proposed(self, a: int, b: int) -> bool:
+        """Tell whether only pixels can tell of two items."""
+        return (min(a, b), max(a, b)) in self.proposed
 
     def link(self, a: int, b: int, score: float) -> None:
         """Make two items candidates."""
@@ -64,17 +76,22 @@ def find_candidates(
     threshold: float,
     scope: Scope,
     decisions: Decisions,
+    index: NeighbourIndex | None = None,
 ) -> tuple[Candidates, int]:
     """Join (n, dim) unit vectors, one for each of ``ids``; return the candidates, and how many pairs of files they are.
 
     Pairs that were decided to be no copies are left out; what was decided to be copies, by a chain too, has no threshold.
+    Where pixels will decide, ``index`` is searched for pairs that stand out below the threshold: they are not counted.
     """
     found = Candidates({id_: row for row, id_ in enumerate(ids)}, vectors)
     settled = {p.item for p in places} - {p.item for p in places if not scope.is_settled(p.kind)}
-    pairs = _join(vectors, np.array([id_ in settled for id_ in ids], bool), threshold)
+    is_settled = np.array([id_ in settled for id_ in ids], bool)
+    pairs = _join(vectors, is_settled, threshold)
     for a, b, score in zip(pairs.first.tolist(), pairs.second.tolist(), pairs.scores.tolist(), strict=True):
         found.link(ids[a], ids[b], score)
     count = _count(places, found, scope)
+    if index is not None:
+        _propose(found, np.array(ids, np.int64), np.flatnonzero(~is_settled), index)
     item_of = {place.sha256: place.item for place in places}
     _link_decided(found, item_of, decisions)
     for sha_a, sha_b, verdict in decisions.pairs():
@@ -84,6 +101,16 @@ def find_candidates(
             found.drop(item_of[sha_a], item_of[sha_b])
             _note(found.apart, item_of[sha_a], item_of[sha_b])
     return found, count
+
+
+def _propose(found: Candidates, ids: Int64, rows: Int64, index: NeighbourIndex) -> None:
+    """Make candidates of pairs that stand out, seen from one of the rows, although their score is low."""
+    standing = standing_pairs(found.vectors, ids, rows, index, STANDS_OUT)
+    firsts, seconds = ids[standing.first].tolist(), ids[standing.second].tolist()
+    for a, b, score in zip(firsts, seconds, standing.scores.tolist(), strict=True):
+        if b not in found.partners.get(a, {}):
+            found.link(a, b, score)
+            found.proposed.add((a, b))
 
 
 def _link_decided(found: Candidates, item_of: Mapping[bytes, int], decisions: Decisions) -> None:

@@ -46,7 +46,8 @@ class DedupeReport:
 
     ``pairs`` counts pairs of files that were compared and reach the threshold, ``wasted_bytes`` what the members take
     up on disk (a hard link takes up nothing). ``near_blank`` counts pictures with too little in them to be grouped on
-    likeness, ``rejected_by_verification`` and ``unverified`` pairs that verification took apart or could not see.
+    likeness, ``rejected_by_verification`` and ``unverified`` pairs that verification took apart or could not see, and
+    ``proposed`` those below the threshold that it confirmed.
     ``calibrated`` says whether scores of the space are; ``newest_item`` is the largest item id that was there. ``run`` names what was done, if anything was.
     """
 
@@ -61,6 +62,7 @@ class DedupeReport:
     calibrated: bool = False
     rejected_by_verification: int = 0
     unverified: int = 0
+    proposed: int = 0
     newest_item: int = 0
     run: str | None = None
     seconds: float = 0.0

@@ -3,7 +3,7 @@
 import io
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -19,9 +19,14 @@ FIRST_IS_EDITED = 0.25
 
 
 class Views(Dataset[tuple[Tensor, Tensor]]):
-    """Item s is step s: (2, n, size, size, 3) uint8 views of n photos, and the (n,) numbers of the photos."""
+    """Item s is step s: (2, n, size, size, 3) uint8 views of n photos, and the (n,) numbers of the photos.
 
-    def __init__(self, photos: Sequence[Photo], *, steps: range, size: int, seed: int) -> None:
+    ``size`` says how large the views of a step are.
+    """
+
+    def __init__(
+        self, photos: Sequence[Photo], *, steps: range, size: Callable[[int], int], seed: int
+    ) -> None:
         self._contents = [photo.path.read_bytes() for photo in photos]
         self._steps, self._size, self._seed = steps, size, seed
         classes: dict[str | None, list[int]] = defaultdict(list)
@@ -35,13 +40,14 @@ class Views(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, place: int) -> tuple[Tensor, Tensor]:
         chance = random.Random(f"{self._seed} {self._steps[place]}")
         chosen = self._drawn(chance)
-        views = np.empty((2, len(chosen), self._size, self._size, 3), np.uint8)
+        size = self._size(self._steps[place])
+        views = np.empty((2, len(chosen), size, size, 3), np.uint8)
         for row, photo in enumerate(chosen):
             picture = opened(self._contents[photo])
             other = opened(self._contents[chance.randrange(len(self._contents))])
             first = view(picture, other, chance) if chance.random() < FIRST_IS_EDITED else picture
-            views[0, row] = stretched(first, self._size)
-            views[1, row] = stretched(view(picture, other, chance), self._size)
+            views[0, row] = stretched(first, size)
+            views[1, row] = stretched(view(picture, other, chance), size)
         return torch.from_numpy(views), torch.tensor(chosen)
 
     def _drawn(self, chance: random.Random) -> list[int]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -115,6 +116,33 @@ def test_verification_tells_copies_from_altered_ones_and_altered_ones_are_never_
     assert {"path": os.path.relpath(shop / "forged.jpg"), "reason": "it is altered"} in report["disposal"][
         "skipped"
     ]
+
+
+def test_pixels_find_copies_below_the_threshold_that_stand_out_and_nothing_else(
+    index: Command, shop: Path
+) -> None:
+    pytest.importorskip("cv2", reason="verifying needs: pip install 'siamese-index[verify]'")
+    page(2).save(shop / "unlike.png")
+    index("build")
+    by_score = index("dedupe", "-t", "1", "--json").json()
+    verified = index("dedupe", "-t", "1", "--verify", "--json").json()
+
+    def members(report: dict[str, Any], keep: str) -> dict[str, str]:
+        groups = [group for group in report["groups"] if Path(group["keep"]).name == keep]
+        return {Path(m["path"]).name: m["verdict"] for group in groups for m in group["members"]}
+
+    assert members(by_score, "best.png") == {"same.png": "identical"}
+    assert by_score["proposed"] == 0
+    assert members(verified, "best.png") == {
+        "same.png": "identical",
+        "copy.jpg": "copy",
+        "forged.jpg": "altered",
+    }
+    assert verified["proposed"] == 2
+    assert verified["pairs"] == by_score["pairs"]
+    assert {
+        m for group in verified["groups"] for m in members(verified, Path(group["keep"]).name)
+    }.isdisjoint({"unlike.png", "other.png"})
 
 
 def test_hard_links_replace_only_the_same_bytes_and_become_files_of_their_own_again(
