@@ -11,7 +11,7 @@ from indexer.evaluation_set import DecodedSet, Episodes
 from retrieval.encoder import Space
 from retrieval.evaluation.bootstrap import Interval, mean_interval
 from retrieval.evaluation.episodes import few_shot_accuracy
-from retrieval.evaluation.micro_ap import copy_metrics
+from retrieval.evaluation.micro_ap import copy_metrics, normalised_copy_metrics
 from retrieval.evaluation.pairs import LabelledPairs, pair_scores, pairs_from_labels
 from retrieval.evaluation.ranking_metrics import macro_mean, ranking_metrics
 from retrieval.evaluation.task import RetrievalTask
@@ -23,7 +23,7 @@ from retrieval.evaluation.verification import (
     verification_metrics,
 )
 from retrieval.evaluation.verification_intervals import verification_intervals
-from retrieval.similarity import Float32, Float64
+from retrieval.similarity import Float32, Float64, Metric
 
 # With fewer classes than this, drawing whole classes again says little; queries are drawn then.
 _CLASSES_TO_DRAW = 20
@@ -94,7 +94,7 @@ def retrieval_task(space: Space, vectors: Float32, decoded: DecodedSet) -> Retri
 
 def _rank(measured: Measured, space: Space, vectors: Float32, decoded: DecodedSet, seed: int) -> None:
     task = retrieval_task(space, vectors, decoded)
-    measured.copy = None if task.leave_one_out else asdict(copy_metrics(task))
+    measured.copy = None if task.leave_one_out else _copies(task)
     metrics = ranking_metrics(task)
     labels = [label for label, asked in zip(decoded.pictures.labels, decoded.is_query, strict=True) if asked]
     classes = [labels[row] for row in metrics.queries]
@@ -121,6 +121,18 @@ def _rank(measured: Measured, space: Space, vectors: Float32, decoded: DecodedSe
         "map_at_r": interval(metrics.map_at_r),
         "r_precision": interval(metrics.r_precision),
     }
+
+
+def _copies(task: RetrievalTask) -> dict[str, Any]:
+    """µAP and what goes with it, by scores and, where they are cosines, by normalised ones."""
+    found = asdict(copy_metrics(task))
+    if task.metric is Metric.COSINE:
+        standing = normalised_copy_metrics(task)
+        found |= {
+            "normalised_uap": standing.uap,
+            "normalised_recall_at_90_precision": standing.recall_at_90_precision,
+        }
+    return found
 
 
 def _name(

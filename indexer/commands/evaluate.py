@@ -25,6 +25,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "macro R@1": ("macro", "recall", "1"),
     "few-shot": ("episodes", "accuracy"),
     "uAP": ("copy", "uap"),
+    "uAP norm.": ("copy", "normalised_uap"),
     "AUC": ("verification", "auc"),
     "EER": ("verification", "eer"),
     "TAR@FAR 1%": ("verification", "tar_at_far", "0.01"),

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import LabelsInvalid
-from retrieval.evaluation.task import RetrievalTask
+from retrieval.evaluation.task import RetrievalTask, nearest
+from retrieval.normalisation import DEPTH, normalised_scores
 from retrieval.similarity import Float64, Int64
 
 _PRECISION = 0.9
@@ -56,6 +57,24 @@ def copy_metrics(task: RetrievalTask) -> CopyMetrics:
         above += _reaching(scores[~_matches(task, rows)], rising)
     uap, recall = _from_counts(rising, above, len(rising))
     return CopyMetrics(uap, recall, len(rising), int((task.relevant_counts() == 0).sum()))
+
+
+def normalised_copy_metrics(task: RetrievalTask) -> CopyMetrics:
+    """Measure as `copy_metrics`, by normalised scores: a query's nearest `DEPTH` candidates, and nothing beyond them.
+
+    Raises:
+        LabelsInvalid: no query has a match.
+    """
+    found, same = [], []
+    for rows, scores in task.score_blocks():
+        for number, columns in enumerate(nearest(scores, min(DEPTH, task.candidates)), rows.start):
+            near = scores[number - rows.start, columns]
+            found.append(normalised_scores(near, task.gallery[columns].astype(np.float32)))
+            same.append(task.gallery_classes[columns] == task.query_classes[number])
+    relevant = task.relevant_counts()
+    positives = int(relevant.sum())
+    uap, recall = micro_average_precision(np.concatenate(found), np.concatenate(same), positives)
+    return CopyMetrics(uap, recall, positives, int((relevant == 0).sum()))
 
 
 def _matches(task: RetrievalTask, rows: slice) -> npt.NDArray[np.bool_]:

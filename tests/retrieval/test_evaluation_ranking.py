@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from retrieval.errors import LabelsInvalid, VectorsInvalid
 from retrieval.evaluation import task as task_module
 from retrieval.evaluation.failures import worst_failures
-from retrieval.evaluation.micro_ap import copy_metrics, micro_average_precision
+from retrieval.evaluation.micro_ap import copy_metrics, micro_average_precision, normalised_copy_metrics
 from retrieval.evaluation.ranking_metrics import macro_mean, ranking_metrics
 from retrieval.evaluation.task import RetrievalTask
-from retrieval.similarity import Metric, scores
+from retrieval.normalisation import DEPTH, normalised_scores
+from retrieval.similarity import Metric, normalise, scores
 
 labels_of = st.lists(st.sampled_from("abc"), min_size=2, max_size=14)
 metrics = st.sampled_from(list(Metric))
@@ -196,6 +197,27 @@ def test_a_stranger_that_scores_high_costs_micro_ap_but_not_recall() -> None:
     assert ranking_metrics(task).recall[1].tolist() == [1]
     found = copy_metrics(task)
     assert (found.uap, found.unmatched) == (0.5, 1)
+
+
+@pytest.mark.parametrize("block", [3, 1000])
+def test_normalised_micro_ap_ranks_each_querys_nearest_by_how_far_they_stand_out(block: int) -> None:
+    generator = np.random.default_rng(0)
+    gallery = normalise(generator.normal(size=(50, 6)).astype(np.float32) + 0.5)
+    queries = normalise(gallery[:20] + generator.normal(size=(20, 6)).astype(np.float32) * 0.4)
+    score, same = [], []
+    for row, query in enumerate(queries.astype(np.float64)):
+        cosines = gallery.astype(np.float64) @ query
+        order = np.argsort(-cosines)[:DEPTH]
+        score += normalised_scores(cosines[order], gallery[order]).tolist()
+        same += (order == row).tolist()
+    task = RetrievalTask.between(queries, range(20), gallery, range(50))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task_module, "_BLOCK_SCORES", block * len(gallery))
+        found = normalised_copy_metrics(task)
+    uap, recall = micro_average_precision(np.array(score), np.array(same), positives=20)
+    assert (found.uap, found.recall_at_90_precision) == pytest.approx((uap, recall))
+    assert found.uap != pytest.approx(copy_metrics(task).uap)
+    assert (found.positives, found.unmatched) == (20, 0)
 
 
 def test_leave_one_out_pairs_do_not_count_a_query_with_itself() -> None:
