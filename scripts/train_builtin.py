@@ -34,9 +34,9 @@ from retrieval.training.checkpoint import pack, unpack
 from retrieval.training.losses import Objective
 from retrieval.training.memory import keep_freed_memory
 
-PEAK_RATES = {"tail": 3e-4, "head": 1e-3}
+PEAK_RATES = {"tail": 1e-4, "head": 5e-4}
 WEIGHT_DECAY = 1e-4
-KOLEO = 0.5
+KOLEO = 0.2
 WARM_UP = 0.03  # of the run
 SMALL_STEPS, SMALL_SIZE = 2 / 3, 0.7  # of the run, and of the size: as good a step, at half the time
 LARGEST_GRADIENT = 5.0
