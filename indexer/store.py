@@ -6,7 +6,9 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import select
 
@@ -65,6 +67,14 @@ class Store:
                 durable.sync_directory(self.base)
             self.collect_faiss()
             yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Self]:
+        """Give this store as one snapshot of its database has it, to this thread."""
+        with self.database.snapshot() as database:
+            held = copy(self)
+            held.database = database
+            yield held
 
     def write_faiss(self, index: NeighbourIndex) -> tuple[str, int]:
         """Write an index durably; return (hex SHA-256, size in bytes)."""
