@@ -1,0 +1,22 @@
+"""What service managers ask: is it alive, and can it answer."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from indexer.web.responses import Json
+from indexer.web.service import Serving
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/livez")
+async def livez() -> Response:
+    """Answer as long as the server runs."""
+    return Json({"status": "alive"})
+
+
+@router.get("/readyz")
+def readyz(service: Serving) -> Response:
+    """Answer with 200 as soon as there is a generation that can be asked."""
+    with service.galleries.taken() as gallery:
+        return Json({"status": "ready", "generation": gallery.generation.id})
