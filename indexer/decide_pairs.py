@@ -39,11 +39,13 @@ class Change:
 def decide_pairs(store: Store, judgements: Sequence[Judgement], source: str) -> list[Change]:
     """Write judgements down, in the order given; what counts already adds nothing.
 
+    A build that is at work meanwhile does not matter.
+
     Raises:
-        StoreLocked: another process is writing.
+        StoreLocked: the database was not to be had for some seconds.
         StoreDamaged: an earlier decision is not what was written; nothing was added.
     """
-    with store.writing(), store.database.writing() as connection:
+    with store.adding() as connection:
         changes = []
         for change, entry in _changes(connection, judgements, source):
             if entry is not None:

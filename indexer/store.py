@@ -10,11 +10,11 @@ from copy import copy
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from indexer import durable
 from indexer.database import REPAIR_HINT, Database
-from indexer.errors import IndexNotFound, StoreDamaged, os_errors
+from indexer.errors import IndexNotFound, StoreDamaged, StoreLocked, os_errors
 from indexer.location import DATABASE_FILE
 from indexer.settings import SETTINGS_FILE, TEMPLATE
 from indexer.tables import FaissFile
@@ -23,6 +23,9 @@ from retrieval.search import NeighbourIndex, read_index
 from retrieval.similarity import Metric
 
 FAISS_SUFFIX = ".faiss"
+SALVAGED_FILE = (
+    f"salvaged{durable.TEMPORARY_SUFFIX}"  # what takes a malformed database's place, while it is written
+)
 
 
 class Store:
@@ -67,6 +70,25 @@ class Store:
                 durable.sync_directory(self.base)
             self.collect_faiss()
             yield
+
+    @contextmanager
+    def adding(self) -> Iterator[Connection]:
+        """Give one transaction that only adds to what users said, beside a build that may be at work.
+
+        It takes no lock but the database's own, which holds the two apart. Into a database that is being salvaged
+        nothing is added: it would be lost with the old file.
+
+        Raises:
+            StoreLocked: it is being salvaged, or another transaction took longer than it is waited for.
+            NewerFormat: a newer version migrated it meanwhile.
+        """
+        if any(self.path.glob(f"{SALVAGED_FILE}*")):
+            raise StoreLocked(
+                f"{self.path} is being repaired", "wait for it; if nothing is, run `index check --repair`"
+            )
+        self.database.revision()
+        with self.database.writing() as connection:
+            yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Self]:
