@@ -14,13 +14,28 @@ from indexer.web.documents import Error
 from indexer.web.errors import handle_errors
 from indexer.web.guard import Access, Guard
 from indexer.web.headers import SecurityHeaders
-from indexer.web.routes import decisions, groups, health, items, query, session, status
+from indexer.web.metrics import Measured, Metrics
+from indexer.web.routes import (
+    alerts,
+    builds,
+    decisions,
+    facets,
+    groups,
+    health,
+    items,
+    judge,
+    overview,
+    query,
+    session,
+    status,
+    verify,
+)
 from indexer.web.service import Service
 
 API = "/api/v1"
 # Enough for what waits for the disk; more would only take the cores from each other.
 _THREADS = 8
-_CALLS = (status, items, query, groups, decisions, session)
+_CALLS = (status, facets, items, query, verify, judge, groups, alerts, decisions, overview, builds, session)
 
 
 def create_app(service: Service, access: Access) -> FastAPI:
@@ -35,6 +50,7 @@ def create_app(service: Service, access: Access) -> FastAPI:
         finally:
             await anyio.to_thread.run_sync(service.stop)
 
+    metrics = Metrics(service)
     app = FastAPI(
         title="siamese-index",
         version=__version__,
@@ -45,13 +61,14 @@ def create_app(service: Service, access: Access) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
         middleware=[
+            Middleware(Measured, metrics=metrics),
             Middleware(SecurityHeaders),
             Middleware(Guard, access=access),
             Middleware(Bodies),
         ],
         responses={status: {"model": Error, "description": what} for status, what in _REFUSALS.items()},
     )
-    app.state.service, app.state.access = service, access
+    app.state.service, app.state.access, app.state.metrics = service, access, metrics
     handle_errors(app)
     for calls in _CALLS:
         app.include_router(calls.router, prefix=API)

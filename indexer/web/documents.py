@@ -8,6 +8,9 @@ from indexer.decisions import DecisionVerdict
 from indexer.web.errors import Code
 
 State = Literal["open", "decided", "all"]
+HeadName = Literal[
+    "knn", "prototype", "svm", "logistic"
+]  # as in `indexer.classify`; a test holds them together
 
 
 class Document(BaseModel):
@@ -235,3 +238,140 @@ class DecidedInBulk(Document):
     unchanged: int
     contradictions: list[dict[str, Any]]
     dry_run: bool
+
+
+class Verified(Document):
+    """What two pictures are to each other, as `index verify --json` has it; pictures are `data:` URLs of JPEGs.
+
+    `overlay` is B as it lies in A, `difference` where they differ; both null where there is no alignment. Sizes are
+    width and height in pixels.
+    """
+
+    a: str
+    b: str
+    verdict: str
+    reason: str
+    probability: float | None
+    scores: dict[str, float]
+    alignment: dict[str, Any] | None
+    changes: list[dict[str, Any]]
+    overlay: str | None
+    difference: str | None
+    a_size: tuple[int, int]
+    b_size: tuple[int, int]
+
+
+class Classified(Document):
+    """What `index classify --json` prints."""
+
+    images: list[dict[str, Any]]
+    head: str
+    space: str
+    contradictory: int
+
+
+class Screened(Document):
+    """What `index screen --json` prints."""
+
+    images: list[dict[str, Any]]
+    rings: list[dict[str, Any]]
+
+
+class Alert(Document):
+    """What a night reported; `second` is null where it is about one content, or where the index holds it no more."""
+
+    id: int
+    night: int
+    kind: str
+    verdict: str | None
+    score: float
+    probability: float | None
+    reason: str
+    wasted_bytes: int
+    source: str
+    first: Item | None
+    second: Item | None
+    decision: DecisionVerdict | None
+
+
+class Alerts(Page):
+    """What nights reported: the newest night first, and of each what is most worth a look."""
+
+    alerts: list[Alert]
+    open: int
+    decided: int
+
+
+class Point(Document):
+    """A content's place on the map."""
+
+    item: int
+    x: float
+    y: float
+    label: str | None
+
+
+class Map(Document):
+    """Contents in a plane: the two directions in which their vectors vary most, and the shares that these explain."""
+
+    points: list[Point]
+    explained: list[float]
+    space: str
+    total: int
+
+
+class NightSummary(Document):
+    """A night in numbers."""
+
+    night: int
+    finished_at: str
+    generation: int
+    pictures: int
+    new: int
+    removed: int
+    rejected: int
+    duplicates: int
+    alerts: int
+    found: int
+    in_quarantine: int
+    seconds: float
+
+
+class Nights(Document):
+    """The nights whose reports are kept, the newest first."""
+
+    nights: list[NightSummary]
+
+
+class Encoder(Document):
+    """The encoder of the index: its spec, and its model card where it has one."""
+
+    spec: dict[str, Any]
+    fingerprint: str
+    source: str
+    card: str | None
+
+
+class Started(Document):
+    """A build that was started."""
+
+    job: str
+
+
+class Build(Document):
+    """A build: how far it is, and its report or what went wrong when it ended."""
+
+    job: str
+    state: Literal["running", "done", "failed"]
+    done: int
+    total: int
+    started_at: str
+    seconds: float
+    report: dict[str, Any] | None
+    error: dict[str, Any] | None
+
+
+class Builds(Document):
+    """The builds that this server started, the newest first."""
+
+    builds: list[Build]

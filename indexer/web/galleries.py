@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from indexer.errors import WrongEncoder
-from indexer.generations import require_generation
+from indexer.generations import Committed, require_generation
 from indexer.lookup import Gallery
 from indexer.store import Store
 
@@ -22,6 +22,11 @@ class Galleries:
         self._store = store
         self._loading = threading.Lock()
         self._current: Gallery | None = None
+
+    @property
+    def current(self) -> Committed | None:
+        """The newest generation that was loaded, None before the first."""
+        return self._current.generation if self._current is not None else None
 
     @contextmanager
     def taken(self) -> Iterator[Gallery]:

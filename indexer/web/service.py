@@ -8,7 +8,9 @@ from fastapi import Depends, Request
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.web.answered import Answered
+from indexer.web.builds import Builds
 from indexer.web.decoding import Decoding
+from indexer.web.embedding_map import Maps
 from indexer.web.galleries import Galleries
 from indexer.web.group_finder import GroupFinder
 from indexer.web.ledger import Ledger
@@ -26,13 +28,16 @@ class Service:
     ledger: Ledger = field(default_factory=Ledger)
     answered: Answered = field(default_factory=Answered)
     groups: GroupFinder = field(init=False)
+    builds: Builds = field(init=False)
     thumbnails: Thumbnails = field(init=False)
+    maps: Maps = field(default_factory=Maps)
 
     def __post_init__(self) -> None:
         """Open nothing yet: the first request, or `start`, does."""
         self.galleries = Galleries(self.store)
         self.groups = GroupFinder(self.store, self.galleries)
         self.decoding = Decoding(self.settings.limits)
+        self.builds = Builds(self.store)
         self.thumbnails = Thumbnails(self.store)
 
     def start(self) -> None:
@@ -42,6 +47,7 @@ class Service:
 
     def stop(self) -> None:
         """End it."""
+        self.builds.stop()
         self.groups.stop()
         self.decoding.stop()
 
