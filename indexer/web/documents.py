@@ -375,3 +375,10 @@ class Builds(Document):
     """The builds that this server started, the newest first."""
 
     builds: list[Build]
+
+
+class Session(Document):
+    """Whether this server needs a token, and whether the client gave it."""
+
+    token_needed: bool
+    let_in: bool

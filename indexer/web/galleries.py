@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from indexer.errors import WrongEncoder
+from indexer.errors import IndexNotFound, WrongEncoder
 from indexer.generations import Committed, require_generation
 from indexer.lookup import Gallery
 from indexer.store import Store
@@ -36,6 +36,8 @@ class Galleries:
             IndexNotFound: nothing was committed yet.
             StoreDamaged: it cannot be loaded.
         """
+        if not self._store.database.path.exists():
+            raise IndexNotFound(f"the index in {self._store.path} is gone", "make one: `index build FOLDER`")
         with self._store.snapshot() as snapshot:
             loaded = self._loaded(snapshot)
             yield loaded.on(snapshot)

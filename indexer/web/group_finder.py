@@ -18,6 +18,7 @@ from indexer.store import Store
 from indexer.web.duplicate_groups import DuplicateGroups, groups_of
 from indexer.web.galleries import Galleries
 
+_BEGIN_AFTER_S = 1.0  # a page that opens with the server comes first
 _LOOK_EVERY_S = 1.0
 _NICENESS = 10
 FinderState = Literal["ready", "computing", "failed"]
@@ -50,6 +51,7 @@ class GroupFinder:
 
     def _watch(self) -> None:
         looked_at = None
+        self._ended.wait(_BEGIN_AFTER_S)
         while not self._ended.is_set():
             generation = self._newest()
             if generation is not None and generation != looked_at:

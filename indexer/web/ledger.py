@@ -28,11 +28,15 @@ class Ledger:
             if last <= self._last_id:
                 return
             for entry in read_entries(connection, Decision.id > self._last_id):
-                known = self._newest.get(entry.pair)
-                if known is None or known.decided_at <= entry.decided_at:
-                    self._newest[entry.pair] = entry
-                    self._changed.append(entry.pair)
+                self.take(entry)
             self._last_id = last
+
+    def take(self, entry: Entry) -> None:
+        """Take a row that was added."""
+        known = self._newest.get(entry.pair)
+        if known is None or known.decided_at <= entry.decided_at:
+            self._newest[entry.pair] = entry
+            self._changed.append(entry.pair)
 
     def changed_since(self, count: int) -> list[Pair]:
         """Return the pairs of the rows that were read after the first ``count``."""

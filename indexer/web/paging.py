@@ -31,7 +31,8 @@ def place_of(cursor: str | None, first: tuple[int, ...]) -> tuple[int, ...]:
     if cursor is None:
         return first
     try:
-        place = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        place = json.loads(base64.b64decode(padded, b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         place = None
     if (

@@ -19,6 +19,9 @@ FormItems = Annotated[
     list[Annotated[int, Field(ge=1, le=LARGEST_ID)]],
     Form(max_length=100, description="Contents of the index."),
 ]
+FormKey = Annotated[
+    str | None, Form(max_length=200, pattern=r"^[^\x00]*$", description="An attribute of files, or `label`.")
+]
 FormSpace = Annotated[
     str | None, Form(max_length=64, description="The embedding space; by default the encoder's own choice.")
 ]
@@ -33,7 +36,7 @@ def key_values(pairs: Sequence[str]) -> dict[str, str]:
     values = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        if not key or not equals:
+        if not key or not equals or "\0" in key:
             raise UsageRefused(f"{pair!r} is not KEY=VALUE")
         values[key] = value
     return values

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response, StreamingResponse
 
 from indexer.web.builds import Job
@@ -29,6 +29,8 @@ _JobId = Annotated[str, Path(max_length=64)]
 
 class NoOptions(BaseModel):
     """A build takes none: it goes over the catalogues that the index remembers."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 @router.post("/builds", response_model=Started, status_code=202)

@@ -12,15 +12,13 @@ from indexer.screening.options import ScreenOptions
 from indexer.screening.screen import screen
 from indexer.web.documents import Classified, HeadName, Screened
 from indexer.web.items import require_views
-from indexer.web.parameters import FormItems, FormSpace, key_values
+from indexer.web.parameters import FormItems, FormKey, FormSpace, key_values
 from indexer.web.pictures import content_of
 from indexer.web.responses import Json
 from indexer.web.service import Service, Serving
 from indexer.web.uploads import Images, Upload, require_any, taken
 
 router = APIRouter(tags=["search"])
-
-_Key = Annotated[str | None, Form(max_length=200)]
 
 
 @router.post("/classify", response_model=Classified)
@@ -53,8 +51,8 @@ async def screened(
     claim: Annotated[
         list[str], Form(max_length=20, description="`KEY=VALUE`: what is said of the pictures.")
     ] = [],  # noqa: B006
-    owner: _Key = None,
-    key: _Key = None,
+    owner: FormKey = None,
+    key: FormKey = None,
 ) -> Response:
     """Judge incoming pictures: reused, altered, not genuine, contradicting, known fraud, cleared."""
     require_any(len(image))

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from indexer.web.documents import Document
+from indexer.web.documents import Session
 from indexer.web.errors import ApiError, Code
 from indexer.web.guard import COOKIE, Access
 from indexer.web.responses import Json
@@ -16,13 +16,6 @@ class GivenToken(BaseModel):
     """The token that the server was started with."""
 
     token: str = Field(max_length=1000)
-
-
-class Session(Document):
-    """Whether this server needs a token, and whether the client gave it."""
-
-    token_needed: bool
-    let_in: bool
 
 
 @router.get("/session", response_model=Session)

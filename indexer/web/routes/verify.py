@@ -1,5 +1,6 @@
 """Two pictures against each other: what they are to each other, and the one laid on the other."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -11,9 +12,10 @@ from indexer.decoding.encode import jpeg_url
 from indexer.decoding.sandbox import Sandbox
 from indexer.encoders import COPY_SPACE
 from indexer.errors import UsageRefused
+from indexer.images import name_of
 from indexer.lookup import Gallery
 from indexer.overlay import read_overlay
-from indexer.verify import Verification, verify
+from indexer.verify import Unusable, Verification, verify
 from indexer.web.documents import Verified
 from indexer.web.items import require_view
 from indexer.web.paging import LARGEST_ID
@@ -58,7 +60,10 @@ def _compared(service: Service, a: _Side, b: _Side, sandbox: Sandbox) -> dict[st
         source, encoder = gallery.generation.encoder_source, gallery.network()
         has_copy = any(space.name == COPY_SPACE for space in encoder.spec.spaces)
         known = gallery.calibrations(COPY_SPACE) if has_copy else []
-    found = verify(first, second, encoder, source, sandbox, known[0] if known else None)
+    try:
+        found = verify(first, second, encoder, source, sandbox, known[0] if known else None)
+    except Unusable as error:  # which knows them by their bytes
+        raise Unusable(_by_name(str(error), {name_a: first, name_b: second})) from error
     found = replace(found, a=name_a, b=name_b)
     return found.to_dict() | _shown(found, first, second, sandbox)
 
@@ -70,6 +75,12 @@ def _read(service: Service, gallery: Gallery, side: _Side) -> tuple[str, bytes]:
         view = require_view(connection, side.item or 0)
     name = gallery.store.shown_path(view.stored_paths[0])
     return name, content_of(gallery.store, view, service.settings.limits)
+
+
+def _by_name(message: str, contents: Mapping[str, bytes]) -> str:
+    for name, content in contents.items():
+        message = message.replace(name_of(content), name)
+    return message
 
 
 def _shown(found: Verification, a: bytes, b: bytes, sandbox: Sandbox) -> dict[str, Any]:
