@@ -9,7 +9,7 @@ from pydantic import Field
 from indexer.errors import UsageRefused
 from indexer.web.paging import LARGEST_ID
 
-ItemId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A content of the index.")]
+ItemId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A content of the index.", examples=[1])]
 _WHERE = "`KEY=VALUE`: only files with this attribute, or `label=NAME`."
 _MOST_WHERE = 20
 Where = Annotated[list[str], Query(max_length=_MOST_WHERE, description=_WHERE)]
@@ -17,7 +17,7 @@ FormWhere = Annotated[list[str], Form(max_length=_MOST_WHERE, description=_WHERE
 
 FormItems = Annotated[
     list[Annotated[int, Field(ge=1, le=LARGEST_ID)]],
-    Form(max_length=100, description="Contents of the index."),
+    Form(max_length=100, description="Contents of the index.", examples=[[1, 2]]),
 ]
 FormKey = Annotated[
     str | None, Form(max_length=200, pattern=r"^[^\x00]*$", description="An attribute of files, or `label`.")

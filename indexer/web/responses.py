@@ -1,6 +1,7 @@
-"""Answers as bytes: JSON that any path fits into, and bytes that a browser may keep."""
+"""Answers as bytes: JSON that any client can read, and bytes that a browser may keep."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,15 +9,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # what Python makes of bytes in names that are no text
+
+
+def json_text(document: Any) -> str:
+    """Write a JSON document. Bytes of a name that are no text are replaced: many clients would refuse the whole."""
+    text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return _NO_TEXT.sub("\ufffd", text)
+
+
 class Json(Response):
-    """A JSON document. Bytes of a name that are no text are escaped as in `os.fsdecode`, as on the command line."""
+    """A JSON document."""
 
     media_type = "application/json"
 
     def __init__(
         self, document: Any, status_code: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
-        body = json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
+        body = json_text(document).encode()
         super().__init__(body, status_code, {"Cache-Control": "no-store"} | dict(headers or {}))
 
 

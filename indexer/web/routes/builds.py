@@ -1,7 +1,6 @@
 """Builds: bringing the index up to date, and watching it."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -11,16 +10,21 @@ from starlette.responses import Response, StreamingResponse
 
 from indexer.web.builds import Job
 from indexer.web.documents import Build, Builds, Started
-from indexer.web.responses import Json
+from indexer.web.responses import Json, json_text
 from indexer.web.service import Serving
 
 router = APIRouter(tags=["builds"])
 
 _LOOK_EVERY_S = 0.1
 _SAY_SOMETHING_EVERY_S = 15.0  # so that nobody in between takes the connection for dead
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"enum": ["progress", "done", "failed"]}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
         "description": "`progress` events, then `done` or `failed`; each has the build's state as its data.",
     }
 }
@@ -66,7 +70,7 @@ async def _events(job: Job) -> AsyncIterator[str]:
         if version != seen:
             seen, said = version, loop.time()
             name = "progress" if document["state"] == "running" else document["state"]
-            yield f"event: {name}\ndata: {json.dumps(document)}\n\n"
+            yield f"event: {name}\ndata: {json_text(document)}\n\n"
         if document["state"] != "running":
             return
         if loop.time() - said > _SAY_SOMETHING_EVERY_S:
