@@ -34,7 +34,7 @@ from indexer.web.service import Service
 
 API = "/api/v1"
 # Enough for what waits for the disk; more would only take the cores from each other.
-_THREADS = 8
+THREADS = 8
 _CALLS = (status, facets, items, query, verify, judge, groups, alerts, decisions, overview, builds, session)
 
 
@@ -43,7 +43,7 @@ def create_app(service: Service, access: Access) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         service.start()
         try:
             yield

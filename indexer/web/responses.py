@@ -8,7 +8,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-
 _NO_TEXT = re.compile("[\ud800-\udfff]")  # what Python makes of bytes in names that are no text
 
 
