@@ -8,6 +8,7 @@ from indexer.decisions import DecisionVerdict
 from indexer.web.errors import Code
 
 State = Literal["open", "decided", "all"]
+GroupState = Literal["open", "decided", "same-bytes"]
 HeadName = Literal[
     "knn", "prototype", "svm", "logistic"
 ]  # as in `indexer.classify`; a test holds them together
@@ -121,6 +122,7 @@ class Status(Document):
     catalogues: list[dict[str, Any]]
     calibrations: list[dict[str, Any]]
     verify_available: bool
+    job: str | None
 
 
 class LabelCount(Document):
@@ -155,10 +157,11 @@ class Rejections(Page):
 
 
 class Match(Document):
-    """One ranked neighbour, as `index query --json` has it, with its content's id and size in pixels."""
+    """One ranked neighbour, as `index query --json` has it, with its content's id, SHA-256 and size in pixels."""
 
     rank: int
     item: int
+    sha256: str
     path: str
     score: float
     distance: float
@@ -198,7 +201,10 @@ class GroupMember(Item):
 
 
 class Group(Document):
-    """A file to keep and its copies. `state` is `decided` where nothing in it is left to be decided."""
+    """A file to keep and its copies.
+
+    `state` is `decided` where no pair is left to be decided, and `same-bytes` where there was none to decide.
+    """
 
     id: int
     keep: Item
@@ -206,11 +212,14 @@ class Group(Document):
     members: list[GroupMember]
     min_score: float
     wasted_bytes: int
-    state: Literal["open", "decided"]
+    state: GroupState
 
 
 class Groups(Page):
-    """The duplicate groups of a generation, best value first; while they are computed, those of the one before."""
+    """The duplicate groups of a generation, best value first; while they are computed, those of the one before.
+
+    `open` and `decided` count groups in those states; `total` those in the state that was asked for.
+    """
 
     groups: list[Group]
     open: int
@@ -295,7 +304,10 @@ class Alert(Document):
 
 
 class Alerts(Page):
-    """What nights reported: the newest night first, and of each what is most worth a look."""
+    """What nights reported: the newest night first, and of each what is most worth a look.
+
+    What is about one content is neither `open` nor `decided`.
+    """
 
     alerts: list[Alert]
     open: int
@@ -306,6 +318,7 @@ class Point(Document):
     """A content's place on the map."""
 
     item: int
+    sha256: str
     x: float
     y: float
     label: str | None
@@ -346,6 +359,8 @@ class Nights(Document):
 class Encoder(Document):
     """The encoder of the index: its spec, and its model card where it has one."""
 
+    name: str
+    version: str
     spec: dict[str, Any]
     fingerprint: str
     source: str

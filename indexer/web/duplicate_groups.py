@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, select
 
 from indexer.decisions import Pair, pair_of
 from indexer.tables import Item
-from indexer.web.documents import State
+from indexer.web.documents import GroupState, State
 from indexer.web.ledger import Ledger
 
 _AT_ONCE = 500
@@ -44,8 +45,10 @@ class Group:
         """The pairs of different contents that can be decided: the kept file's and each member's."""
         return [pair_of(self.keep_sha256, m.sha256) for m in self.members if m.sha256 != self.keep_sha256]
 
-    def state(self, ledger: Ledger) -> State:
-        """``decided`` where nothing is left to be decided: files with the same bytes need no decision."""
+    def state(self, ledger: Ledger) -> GroupState:
+        """Whether something is left to be decided; of files with the same bytes there never was."""
+        if not self.pairs:
+            return "same-bytes"
         return "decided" if all(ledger.verdict(*pair) is not None for pair in self.pairs) else "open"
 
 
@@ -62,7 +65,8 @@ class DuplicateGroups:
                 self._places_of.setdefault(pair, []).append(place)
         best = [max(member.score_to_keep for member in group.members) for group in self._groups]
         self._best = np.array(best, np.float64)
-        self._is_decided = np.array([not group.pairs for group in self._groups], bool)
+        self._can_be_decided = np.array([bool(group.pairs) for group in self._groups], bool)
+        self._is_decided = np.zeros(len(self._groups), bool)
         self._followed = 0
 
     def follow(self, ledger: Ledger) -> None:
@@ -74,17 +78,11 @@ class DuplicateGroups:
 
     def counts(self, threshold: float | None) -> dict[State, int]:
         """Count the groups with a member that scores at least ``threshold``, by their state."""
-        within = self._within(threshold)
-        decided = int((self._is_decided & within).sum())
-        everything = int(within.sum())
-        return {"open": everything - decided, "decided": decided, "all": everything}
+        return {state: int(self._chosen(state, threshold).sum()) for state in ("open", "decided", "all")}
 
     def page(self, state: State, threshold: float | None, start: int, limit: int) -> list[tuple[int, Group]]:
         """Return groups in that state, with their places, from the place ``start`` on."""
-        chosen = self._within(threshold)
-        if state != "all":
-            chosen &= self._is_decided == (state == "decided")
-        places = np.flatnonzero(chosen[start:])[:limit] + start
+        places = np.flatnonzero(self._chosen(state, threshold)[start:])[:limit] + start
         return [(int(place), self._groups[place]) for place in places]
 
     def group(self, id_: int) -> Group | None:
@@ -92,8 +90,11 @@ class DuplicateGroups:
         place = self._place.get(id_)
         return None if place is None else self._groups[place]
 
-    def _within(self, threshold: float | None) -> Any:
-        return self._best >= (-np.inf if threshold is None else threshold)
+    def _chosen(self, state: State, threshold: float | None) -> npt.NDArray[np.bool_]:
+        within: npt.NDArray[np.bool_] = self._best >= (-np.inf if threshold is None else threshold)
+        if state != "all":
+            within &= self._can_be_decided & (self._is_decided == (state == "decided"))
+        return within
 
 
 def groups_of(connection: Connection, report: Mapping[str, Any], generation: int) -> DuplicateGroups:

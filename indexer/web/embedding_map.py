@@ -2,7 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from sqlalchemy import select
@@ -14,10 +15,25 @@ from retrieval.encoder import Space
 
 
 @dataclass(frozen=True)
+class Point:
+    """Where a content lies."""
+
+    item: int
+    sha256: str
+    x: float
+    y: float
+    label: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class EmbeddingMap:
     """A point a content; ``explained`` are the shares of the sample's variance along x and y."""
 
-    points: list[tuple[int, float, float, str | None]]
+    points: list[Point]
     explained: list[float]
 
 
@@ -64,9 +80,9 @@ def draw_map(gallery: Gallery, space: Space, limit: int) -> EmbeddingMap:
         places = np.column_stack([places, np.zeros(len(places))])
     total = max(float(values.sum()), np.finfo(float).tiny)
     shares = [max(0.0, float(value)) / total for value in values[::-1][:2]]
-    labels = [items[id_].files[0].label for id_ in chosen]
     points = [
-        (id_, float(x), float(y), label) for id_, (x, y), label in zip(chosen, places, labels, strict=True)
+        Point(id_, items[id_].sha256.hex(), float(x), float(y), items[id_].files[0].label)
+        for id_, (x, y) in zip(chosen, places, strict=True)
     ]
     return EmbeddingMap(points, [*shares, 0.0][:2])
 

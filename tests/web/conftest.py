@@ -1,10 +1,12 @@
 """One server over a small index that tests read, and servers of their own for tests that write."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,6 +17,7 @@ from indexer.settings import load_settings
 from indexer.store import open_store
 from indexer.web.app import create_app
 from indexer.web.guard import Access
+from indexer.web.responses import json_text
 from indexer.web.service import Service
 from tests.pictures import make_catalogue, picture
 
@@ -80,6 +83,11 @@ def own(own_shop: Path) -> Iterator[TestClient]:
     """A client of a server over it."""
     with serving(own_shop) as opened:
         yield opened
+
+
+def as_sent(document: Any) -> Any:
+    """A document as a client reads it: names that are no text have been made some."""
+    return json.loads(json_text(document))
 
 
 def item_of(client: TestClient, name: str) -> dict:

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from indexer import Index
 from tests.pictures import picture
-from tests.web.conftest import item_of
+from tests.web.conftest import as_sent, item_of
 
 API = "/api/v1"
 
@@ -37,7 +37,8 @@ def test_an_upload_finds_what_the_library_finds(client: TestClient, shop: Path) 
             expected = [match.to_dict() for match in index.query(content, **options)]
         for match in answer["results"]:
             assert (match.pop("width"), match.pop("height")) > (0, 0)
-        assert answer["results"] == expected, options
+            assert len(match.pop("sha256")) == 64
+        assert answer["results"] == as_sent(expected), options
 
 
 def test_a_content_of_the_index_finds_itself_first_without_being_read(own: TestClient) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select, tuple_
 from starlette.responses import Response
 
 from indexer.database import REPAIR_HINT
@@ -23,14 +23,14 @@ router = APIRouter(tags=["review"])
 @router.get("/alerts", response_model=Alerts)
 def alerts(service: Serving, limit: Limit = 50, cursor: Cursor = None, state: State = "open") -> Response:
     """List what nights reported: the newest night first, and of each what is most worth a look."""
-    (start,) = place_of(cursor, (0,))
+    (last,) = place_of(cursor, (0,))
     with service.galleries.taken() as gallery, gallery.store.database.reading() as connection:
         service.ledger.follow(connection)
         counts = {name: _count(connection, name) for name in ("open", "decided")}
-        rows = connection.execute(_in_order(_of_state(state)).offset(start).limit(limit + 1)).all()
+        rows = connection.execute(_after(connection, last, _of_state(state)).limit(limit + 1)).all()
         described = _described(service, connection, list(rows[:limit]))
-    total = counts["open"] + counts["decided"] if state == "all" else counts[state]
-    following = cursor_of(start + limit) if len(rows) > limit else None
+        total = _count(connection, state)
+    following = cursor_of(rows[limit - 1].id) if len(rows) > limit else None
     return Json({"alerts": described, "next": following, "total": total} | counts)
 
 
@@ -42,11 +42,13 @@ def _of_state(state: State) -> Select[Any]:
     statement = select(Finding.__table__).where(Finding.state == REPORTED, Finding.kind != REJECTED)
     if state == "all":
         return statement
+    statement = statement.where(
+        Finding.first_sha256 != Finding.second_sha256
+    )  # else there is no pair to decide
     return statement.where(_is_decided() if state == "decided" else ~_is_decided())
 
 
 def _is_decided() -> ColumnElement[bool]:
-    """Whether a finding's pair is decided; what is about one content has nothing to decide."""
     newest = (
         select(Decision.verdict)
         .where(Decision.first_sha256 == Finding.first_sha256, Decision.second_sha256 == Finding.second_sha256)
@@ -54,20 +56,25 @@ def _is_decided() -> ColumnElement[bool]:
         .limit(1)
         .scalar_subquery()
     )
-    return or_(newest.is_not(None), Finding.first_sha256 == Finding.second_sha256)
+    return newest.is_not(None)
 
 
-def _in_order(statement: Select[Any]) -> Select[Any]:
-    """Sort as a night's queue is sorted, by `in_order_of_value`."""
+def _after(connection: Connection, last: int, statement: Select[Any]) -> Select[Any]:
+    """Sort as a night's queue is sorted, by `in_order_of_value`, from behind the row ``last`` on.
+
+    What is decided while somebody pages leaves the list, and moves nothing that is still to come.
+    """
     severity = case(
         {verdict: place for place, verdict in enumerate(MOST_SEVERE_FIRST)},
         value=Finding.verdict,
         else_=len(MOST_SEVERE_FIRST),
     )
     likely = func.coalesce(Finding.probability, Finding.score)
-    return statement.order_by(
-        Finding.night.desc(), severity, likely.desc(), Finding.wasted_bytes.desc(), Finding.id
-    )
+    order = (-Finding.night, severity, -likely, -Finding.wasted_bytes, Finding.id)
+    place = connection.execute(select(*order).where(Finding.id == last)).first()
+    if place is not None:
+        statement = statement.where(tuple_(*order) > tuple_(*place))
+    return statement.order_by(*order)
 
 
 def _described(service: Service, connection: Connection, rows: list[Any]) -> list[dict[str, Any]]:

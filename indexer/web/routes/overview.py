@@ -35,8 +35,14 @@ def map_of_vectors(
         chosen = gallery.generation.space(space)
         found = service.maps.of(gallery, chosen, limit)
         total = gallery.generation.item_count
-    points = [{"item": id_, "x": x, "y": y, "label": label} for id_, x, y, label in found.points]
-    return Json({"points": points, "explained": found.explained, "space": chosen.name, "total": total})
+    return Json(
+        {
+            "points": [point.to_dict() for point in found.points],
+            "explained": found.explained,
+            "space": chosen.name,
+            "total": total,
+        }
+    )
 
 
 @router.get("/nights", response_model=Nights)
@@ -78,6 +84,8 @@ def encoder(service: Serving) -> Response:
             source = gallery.store.absolute_path(source)
     return Json(
         {
+            "name": generation.spec.name,
+            "version": generation.spec.version,
             "spec": spec_document(generation.spec),
             "fingerprint": generation.fingerprint,
             "source": source,

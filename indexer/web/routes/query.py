@@ -116,9 +116,9 @@ def _of_images(
 
 
 def _described(answer: QueryAnswer, views: dict[int, ItemView]) -> dict[str, Any]:
-    """Return the command line's document, with each result's size in pixels."""
+    """Return the command line's document, with each result's SHA-256 and size in pixels."""
     document = answer.to_dict()
     for match in document["results"]:
         view = views[match["item"]]
-        match |= {"width": view.width, "height": view.height}
+        match |= {"sha256": view.sha256.hex(), "width": view.width, "height": view.height}
     return document

@@ -43,6 +43,7 @@ def status(service: Serving) -> Response:
             "catalogues": _catalogues(connection, gallery.store),
             "calibrations": [one.summary() for one in gallery.calibrations()],
             "verify_available": _can_verify(spec),
+            "job": next((job.id for job in service.builds.all() if job.state == "running"), None),
         }
     return Json(document)
 
