@@ -64,18 +64,22 @@ def serve(store: Path, *arguments: str, token: str | None = None) -> Iterator[st
         server.terminate()
 
 
+def copied(shop: Shop, folder: Path) -> Path:
+    """Copy a shop that no server writes to; returns the copy's store."""
+    shutil.copytree(shop.store.parent, folder)
+    return folder / shop.store.name
+
+
 @pytest.fixture(scope="session")
-def address(shop: Shop) -> Iterator[str]:
+def address(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that tests only read from."""
-    yield from serve(shop.store)
+    yield from serve(copied(shop, tmp_path_factory.mktemp("read") / "shop"))
 
 
 @pytest.fixture
 def own_address(shop: Shop, tmp_path: Path) -> Iterator[str]:
-    """A server over a copy of the shop, for a test that decides or labels."""
-    ignored = shutil.ignore_patterns("thumbnails")  # another server may be writing there
-    shutil.copytree(shop.store.parent, tmp_path / "shop", ignore=ignored)
-    yield from serve(tmp_path / "shop" / shop.store.name)
+    """A server of its own, for a test that decides or labels."""
+    yield from serve(copied(shop, tmp_path / "shop"))
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +120,7 @@ def open_page(browser: "Browser") -> Iterator[Callable[..., "Page"]]:
 
         def told(message: ConsoleMessage) -> None:
             if message.type in {"error", "warning"} and not (
-                expected and "the server responded" in message.text
+                expected and "Failed to load resource" in message.text
             ):
                 wrong.append(f"{message.type}: {message.text}")
 

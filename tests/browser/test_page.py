@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import serve
+from tests.browser.conftest import copied, serve
 from tests.browser.shop import Shop
 
 if TYPE_CHECKING:
@@ -136,8 +136,8 @@ def test_nothing_moves_where_motion_is_not_wanted(address: str, open_page: Opene
 
 
 @pytest.fixture
-def guarded(shop: Shop) -> Iterator[str]:
-    yield from serve(shop.store, token=TOKEN)
+def guarded(shop: Shop, tmp_path: Path) -> Iterator[str]:
+    yield from serve(copied(shop, tmp_path / "shop"), token=TOKEN)
 
 
 def test_a_server_with_a_token_asks_for_it_and_lets_in(guarded: str, open_page: Opened) -> None:
@@ -165,3 +165,18 @@ def test_an_error_is_told_in_words_with_a_way_to_try_again(address: str, open_pa
     page.unroute("**/api/**")
     page.get_by_role("button", name="Try again").click()
     page.wait_for_selector("dialog .place")
+
+
+def test_of_two_views_that_are_asked_for_at_once_the_last_is_shown(address: str, open_page: Opened) -> None:
+    page = open_page(f"{address}/#/overview")
+    page.evaluate("location.hash = '#/review'; location.hash = '#/search'")
+    page.wait_for_selector(".card")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Search")
+
+
+def test_a_server_that_does_not_answer_is_told_in_words(address: str, open_page: Opened) -> None:
+    page = open_page(address, expected=frozenset({503}))
+    page.wait_for_selector(".card")
+    page.context.set_offline(True)
+    page.locator(".card .frame").first.click()
+    page.get_by_role("alert").get_by_text("The server does not answer").wait_for()

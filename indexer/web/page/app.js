@@ -10,6 +10,7 @@ const VIEWS = {
 
 const main = document.getElementById("main");
 let leave = null;
+let turn = 0; // a view that took longer to load than the next one is not shown any more
 
 async function show() {
   const [path, query = ""] = location.hash.slice(2).split("?");
@@ -24,12 +25,14 @@ async function show() {
   leave?.();
   leave = null;
   document.querySelector("dialog:not(.small)")?.close();
+  const mine = ++turn;
   const view = await load();
+  if (mine !== turn) return;
   const place = document.createElement("div");
   main.replaceChildren(place);
   await fill(place, async () => {
     const { content, left } = await view.show(new URLSearchParams(query));
-    if (main.contains(place)) leave = left ?? null;
+    if (mine === turn) leave = left ?? null;
     else left?.();
     return content;
   });

@@ -4,6 +4,8 @@ import { get } from "/page/api.js";
 import { choice, el } from "/page/dom.js";
 import { labelField } from "/page/label.js";
 
+const LISTED = 50; // the server names the most frequent values up to here: where there are more, one types
+
 /** The settings that an address holds. */
 export function settingsFrom(parameters) {
   return {
@@ -44,6 +46,9 @@ function attributeField(settings, key, values, changed) {
     settings.where = settings.where.filter((where) => !is(where));
     if (event.target.value) settings.where.push(`${key}=${event.target.value}`);
     changed();
+  }
+  if (values.length >= LISTED) {
+    return el("label", { class: "field" }, key, el("input", { value: chosen, placeholder: "any", change: choose }));
   }
   return el("label", { class: "field" }, key,
     el("select", { change: choose },

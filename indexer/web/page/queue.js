@@ -21,8 +21,8 @@ export const decidable = ({ a, b }) => Boolean(a && b && a.item !== b.item);
 
 /** Groups or alerts in one state; `changed` is called when there is more, or another pair is current. */
 export class Queue {
-  constructor(kind, state, changed) {
-    Object.assign(this, { kind, state, changed, entries: [], pairs: [], at: 0, facts: {}, cursor: null, ended: false });
+  constructor(kind, state, changed, failed) {
+    Object.assign(this, { kind, state, changed, failed, entries: [], pairs: [], at: 0, facts: {}, cursor: null, ended: false });
     this.stop = new AbortController();
   }
 
@@ -30,14 +30,18 @@ export class Queue {
     return this.pairs[this.at];
   }
 
-  /** Fetch the next page; several calls at a time are one. */
+  /** Fetch the next page, and say whether that went well; several calls at a time are one. */
   more() {
-    this.fetching ??= this.#page().finally(() => { this.fetching = null; });
+    this.fetching ??= this.#page()
+      .then(() => true, (error) => {
+        if (error.name !== "AbortError") this.failed(error);
+        return false;
+      })
+      .finally(() => { this.fetching = null; });
     return this.fetching;
   }
 
   async #page() {
-    if (this.ended) return;
     const answer = await get(this.kind, { state: this.state, limit: PAGE, cursor: this.cursor }, this.stop.signal);
     const { [this.kind]: found, next, ...facts } = answer;
     this.facts = facts;
@@ -59,11 +63,15 @@ export class Queue {
     if (at > this.pairs.length - AHEAD && !this.ended) this.more();
   }
 
-  /** Go to the next pair that waits; past the last one, stay. */
-  goOn() {
-    const next = this.pairs.findIndex((pair, at) => at > this.at && (this.state === "decided" || (!pair.decision && decidable(pair))));
+  /** Go to the next pair that waits, and say whether there is one. */
+  async goOn() {
+    const waits = (pair) => this.state === "decided" || (!pair.decision && decidable(pair));
+    let next;
+    do next = this.pairs.findIndex((pair, at) => at > this.at && waits(pair));
+    while (next < 0 && !this.ended && await this.more());
     if (next >= 0) this.go(next);
     else this.changed();
+    return next >= 0;
   }
 
   /** Note what counts of a pair now, wherever it stands in the queue; and what that does to the progress. */

@@ -21,7 +21,7 @@ export async function show(parameters) {
   const state = ["decided", "all"].includes(parameters.get("state")) ? parameters.get("state") : "open";
   const status = await get("status");
   const go = (name, value) => { location.hash = `#/review?${new URLSearchParams({ kind, state, [name]: value })}`; };
-  const queue = new Queue(kind, state, render);
+  const queue = new Queue(kind, state, render, (error) => (queue.entries.length ? tell(error.message) : desk.replaceChildren(failure(error, load))));
   const rail = queueRail(queue);
   const progress = el("div", { class: "progress" });
   const desk = el("section", { class: "desk", "aria-label": "Pair" });
@@ -96,8 +96,8 @@ export async function show(parameters) {
     }
     note.value = "";
     for (const { a, b } of pairs) queue.note(a.item, b.item, verdict);
-    tell(`${fileName(pairs[0].b.path)}: ${verdict}.`);
-    queue.goOn();
+    const last = await queue.goOn() ? "" : " That was the last one that waits.";
+    tell(`${fileName(pairs[0].b.path)}: ${verdict}.${last}`);
   }
 
   async function takeBack() {
@@ -126,12 +126,7 @@ export async function show(parameters) {
   }
 
   async function load() {
-    try {
-      await queue.more();
-    } catch (error) {
-      if (error.name !== "AbortError") desk.replaceChildren(failure(error, load));
-      return;
-    }
+    if (!await queue.more()) return;
     const { state: finding, progress: share, problem } = queue.facts;
     if (problem) desk.replaceChildren(failure(new Error(problem)));
     if (finding !== "computing" || queue.entries.length) return; // the groups of the last generation do till then

@@ -19,15 +19,13 @@ export async function explain(query, item, found, space) {
   const stage = pairStage(asked, sideOf(found), { verify: status.verify_available });
   const dialog = sheet("Why this one", el("div", { class: "why" },
     stage.element,
+    await deciding(item, found),
     el("dl", { class: "table" },
       ...row("Found", place(found.path)),
       ...row("Score", `${score(found.score)} in the ${space} space`),
       found.normalised_score != null && row("Stands out", found.normalised_score.toFixed(2)),
       ...row("Probability", found.probability == null ? "not calibrated" : percent(found.probability)),
-      found.reason && row("Verified", found.reason),
       ...row("Label", labelForm(found, () => {}))),
-    el("h3", {}, "Decide"),
-    await deciding(item, found),
     el("p", { class: "deeds" },
       el("button", { type: "button", click: () => { dialog.close(); openItem(found.item); } }, "Details of what was found"))));
   dialog.addEventListener("close", () => {
