@@ -3,23 +3,27 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-training check clean
+.PHONY: demo test test-training test-web check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --ignore tests/web_slow --ignore tests/browser $(ARGS)
 
 # What `index train` needs weighs 6 GB, so that its tests have an environment of their own.
 test-training: $(VENV)-training/.installed
 	$(VENV)-training/bin/python -m pytest -n 2 tests/training $(ARGS)
 
+# What takes long of the server's tests, and those of the page in a real browser (Debian's package `chromium`).
+test-web: $(VENV)-web/.installed
+	$(VENV)-web/bin/python -m pytest -n 2 --dist loadscope tests/web_slow tests/browser $(ARGS)
+
 check: $(VENV)/.installed-dev
 	scripts/check $(BIN)
 
 clean:
-	rm -rf $(VENV) $(VENV)-training build dist demo-catalogue
+	rm -rf $(VENV) $(VENV)-training $(VENV)-web build dist demo-catalogue
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +31,11 @@ $(BIN)/python:
 $(VENV)-training/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-training
 	$(VENV)-training/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,timm]'
+	touch $@
+
+$(VENV)-web/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-web
+	$(VENV)-web/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve,web-tests]'
 	touch $@
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python

@@ -31,6 +31,7 @@ VERBS = {
     "query": "Find the pictures in the index that are nearest to these.",
     "remove": "Take files or folders out of the index; they stay on disk.",
     "screen": "Judge incoming images against the index: reused, altered, not genuine, known fraud.",
+    "serve": "Serve a page to look and decide on, and an HTTP API, on this machine.",
     "status": "Say what the index holds, and what it rejected and why.",
     "train": "Train an encoder on your own labelled pictures, or on what you decided of pairs.",
     "verify": "Judge whether two pictures are one, edited or altered, and what was changed.",

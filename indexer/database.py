@@ -6,7 +6,9 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from copy import copy
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, pool, text
@@ -37,6 +39,7 @@ class Database:
         self.path = path
         self._engine = _engine(self._connect)
         self._reading_engine = _engine(self._connect_to_read)
+        self._snapshot: Connection | None = None
 
     def _connect(self) -> sqlite3.Connection:
         return self._open(self._mode(), "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
@@ -79,8 +82,20 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give one snapshot: every statement inside the block sees the same committed state."""
+        if self._snapshot is not None:
+            with self._named_errors():
+                yield self._snapshot
+            return
         with self._named_errors(), self._reading_engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Self]:
+        """Give this database as one snapshot has it, to this thread: each `reading` inside the block is of that one."""
+        with self.reading() as connection:
+            held = copy(self)
+            held._snapshot = connection  # noqa: SLF001  (ours, on a copy)
+            yield held
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

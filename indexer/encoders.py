@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BUILTIN = "builtin"
 COPY_SPACE = "copy"  # where an encoder has it, edited versions of a picture are near there and nothing else
 TRUNK_FILE = "trunk.safetensors"
-GRAPH_FILE, SPEC_FILE = "model.onnx", "spec.json"
+GRAPH_FILE, SPEC_FILE, CARD_FILE = "model.onnx", "spec.json", "MODEL_CARD.md"
 _BUILTIN_FOLDER = Path(__file__).parent / "builtin"
 _MINIMAL_SPEC = (
     '{"format": 1, "name": "my-encoder", "input": {"size": 224, "layout": "NCHW", "mean": [123.7, 116.3, 103.5], '
@@ -70,6 +70,17 @@ def read_encoder(source: str) -> EncoderFiles:
             raise UsageRefused(f"{spec_path}: {error}") from error
     graph_sha256 = hashlib.sha256(graph).hexdigest()
     return EncoderFiles(source, graph, graph_sha256, spec, fingerprint(graph_sha256, spec))
+
+
+def model_card(source: str) -> str | None:
+    """Return the model card that lies beside an encoder's graph, or None.
+
+    Raises:
+        PermissionRefused, DiskFailed: it cannot be read.
+    """
+    path = _paths(source)[0].with_name(CARD_FILE)
+    with os_errors(f"reading {path}"):
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
 
 def load_builtin() -> "Encoder":

@@ -50,12 +50,13 @@ def read_images(
     for outcome in sandbox.run(jobs, size=shape.size, fit=shape.fit, view=shape.view, window=len(jobs)):
         failure = outcome.failure
         reason, message = (str(failure.reason), failure.message) if failure else (None, None)
-        name = _name(images[outcome.key])
+        name = name_of(images[outcome.key])
         ready[outcome.key] = QueryImage(name, outcome.picture, outcome.sha256, reason, message)
     return [ready[key] for key in range(len(images))]
 
 
-def _name(image: str | os.PathLike[str] | bytes) -> str:
+def name_of(image: str | os.PathLike[str] | bytes) -> str:
+    """Return what a picture is called: a file by its path, bytes by the beginning of their SHA-256."""
     return f"bytes:{hashlib.sha256(image).hexdigest()[:12]}" if isinstance(image, bytes) else os.fspath(image)
 
 

@@ -7,8 +7,9 @@ again in float64. A proposal that FAISS scored otherwise is damage, not an answe
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -44,7 +45,7 @@ class Match:
     ``reason`` is why the verdict is so, or why there is none although it was asked for.
     ``probability`` is P(same | score) at equal odds, and None where the space is not calibrated.
     ``normalised_score`` says how far the score stands out from what else is near the query (`retrieval.normalisation`);
-    only the space of copies has it.
+    only the space of copies has it. ``item`` is the content's id in the index, which is never given twice.
     """
 
     rank: int
@@ -57,6 +58,7 @@ class Match:
     reason: str | None = None
     probability: float | None = None
     normalised_score: float | None = None
+    item: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the match as plain values."""
@@ -76,6 +78,12 @@ class Gallery:
         self._network: tuple[str, Encoder] | None = None
         with store.database.reading() as connection:
             self.generation = require_generation(connection, store)
+
+    def on(self, snapshot: Store) -> Self:
+        """Return this gallery as a snapshot of its store sees it; what was loaded is shared, threads included."""
+        held = copy(self)
+        held.store = snapshot
+        return held
 
     def calibrations(self, space: str | None = None) -> list[Calibration]:
         """Return the calibrations in force, of one space or of all.
@@ -242,7 +250,7 @@ class Gallery:
         is_normalised = space.name == COPY_SPACE and space.metric is Metric.COSINE
         normalised = normalised_scores(own, gallery).tolist() if is_normalised else unknown
         entries = [
-            (score, file, items[id_].sha256, chance, standing)
+            (score, file, items[id_].sha256, chance, standing, id_)
             for id_, score, chance, standing in zip(ids, exact, chances, normalised, strict=True)
             for file in items[id_].files
             if _passes(file, where)
@@ -261,9 +269,10 @@ class Gallery:
                 verdict=IDENTICAL if content == sha256 else None,
                 probability=chance,
                 normalised_score=standing,
+                item=id_,
             )
             for place, position in enumerate(order, start=1)
-            for score, file, content, chance, standing in [entries[position]]
+            for score, file, content, chance, standing, id_ in [entries[position]]
         ]
 
     def _scored(

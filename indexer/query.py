@@ -64,35 +64,22 @@ def query(
         require_comparable(gallery.generation.spec)
     chosen, by = gallery.generation.space(space), metric or gallery.generation.metric
     ready, vectors = embed(gallery, images, sandbox, chosen, lambda: gallery.open_ahead(chosen))
-    matches: list[list[Match]] = []
-    if len(vectors):
-        contents = [entry.sha256 for entry in ready if entry.picture is not None]
-        usable = [image for image, entry in zip(images, ready, strict=True) if entry.picture is not None]
-        find = partial(
-            gallery.find, k=max(k, verify or 0), space=chosen, metric=by, threshold=threshold, where=where
-        )
-        matches = find(list(vectors), contents)
-        if parts and chosen.name == COPY_SPACE and by is Metric.COSINE:
-            from indexer.query_parts import encode_parts, is_decided
-
-            open_ = [place for place, found in enumerate(matches) if not is_decided(found)]
-            if open_:
-                seen = encode_parts([usable[place] for place in open_], sandbox, gallery.network(), chosen)
-                again = [np.vstack([vectors[place], more]) for place, more in zip(open_, seen, strict=True)]
-                for place, found in zip(
-                    open_, find(again, [contents[place] for place in open_]), strict=True
-                ):
-                    matches[place] = found
-        if verify is not None:
-            from indexer.rerank import reranked
-
-            source = gallery.generation.encoder_source
-            matches = [
-                reranked(found, image, verify, sandbox, encoder_source=source, space=chosen.name, metric=by)[
-                    :k
-                ]
-                for found, image in zip(matches, usable, strict=True)
-            ]
+    usable = [image for image, entry in zip(images, ready, strict=True) if entry.picture is not None]
+    contents = [entry.sha256 for entry in ready if entry.picture is not None]
+    matches = nearest(
+        gallery,
+        usable,
+        contents,
+        vectors,
+        sandbox,
+        k=k,
+        threshold=threshold,
+        space=chosen,
+        metric=by,
+        where=where,
+        verify=verify,
+        parts=parts,
+    )
     results = iter(matches)
     return [
         QueryAnswer(
@@ -105,6 +92,57 @@ def query(
         )
         for entry in ready
     ]
+
+
+def nearest(
+    gallery: Gallery,
+    images: Sequence[Any],
+    sha256s: Sequence[bytes | None],
+    vectors: Float32,
+    sandbox: Sandbox,
+    *,
+    k: int,
+    space: Space,
+    metric: Metric,
+    threshold: float | None = None,
+    where: Mapping[str, str] | None = None,
+    verify: int | None = None,
+    parts: bool = False,
+) -> list[list[Match]]:
+    """Rank the index for images that are embedded: (n, dim) vectors of ``space``; the rest as in `query`.
+
+    The images themselves are looked at only for their parts and to verify.
+
+    Raises:
+        UsageRefused: the space cannot be compared by that metric.
+        StoreDamaged: the index cannot be trusted to answer.
+    """
+    if not images:
+        return []
+    find = partial(
+        gallery.find, k=max(k, verify or 0), space=space, metric=metric, threshold=threshold, where=where
+    )
+    matches = find(list(vectors), sha256s)
+    if parts and space.name == COPY_SPACE and metric is Metric.COSINE:
+        from indexer.query_parts import encode_parts, is_decided
+
+        open_ = [place for place, found in enumerate(matches) if not is_decided(found)]
+        if open_:
+            seen = encode_parts([images[place] for place in open_], sandbox, gallery.network(), space)
+            again = [np.vstack([vectors[place], more]) for place, more in zip(open_, seen, strict=True)]
+            for place, found in zip(open_, find(again, [sha256s[place] for place in open_]), strict=True):
+                matches[place] = found
+    if verify is not None:
+        from indexer.rerank import reranked
+
+        source = gallery.generation.encoder_source
+        matches = [
+            reranked(found, image, verify, sandbox, encoder_source=source, space=space.name, metric=metric)[
+                :k
+            ]
+            for found, image in zip(matches, images, strict=True)
+        ]
+    return matches
 
 
 def embed(

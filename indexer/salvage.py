@@ -14,7 +14,7 @@ from indexer import durable
 from indexer.database import Database
 from indexer.errors import os_errors
 from indexer.location import DATABASE_FILE
-from indexer.store import Store
+from indexer.store import SALVAGED_FILE, Store
 from indexer.tables import Base
 
 LOGS = ("-wal", "-shm")
@@ -29,7 +29,7 @@ def salvage(store: Store) -> str:
     Raises:
         NoSpace, PermissionRefused: nothing was changed.
     """
-    fresh = Database(store.path / f"salvaged{durable.TEMPORARY_SUFFIX}")
+    fresh = Database(store.path / SALVAGED_FILE)
     with os_errors(f"salvaging {store.database.path}"):
         for suffix in ("", *LOGS):
             durable.unlink(_beside(fresh.path, suffix))

@@ -6,13 +6,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
+from typing import Self
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from indexer import durable
 from indexer.database import REPAIR_HINT, Database
-from indexer.errors import IndexNotFound, StoreDamaged, os_errors
+from indexer.errors import IndexNotFound, StoreDamaged, StoreLocked, os_errors
 from indexer.location import DATABASE_FILE
 from indexer.settings import SETTINGS_FILE, TEMPLATE
 from indexer.tables import FaissFile
@@ -21,6 +23,9 @@ from retrieval.search import NeighbourIndex, read_index
 from retrieval.similarity import Metric
 
 FAISS_SUFFIX = ".faiss"
+SALVAGED_FILE = (
+    f"salvaged{durable.TEMPORARY_SUFFIX}"  # what takes a malformed database's place, while it is written
+)
 
 
 class Store:
@@ -65,6 +70,33 @@ class Store:
                 durable.sync_directory(self.base)
             self.collect_faiss()
             yield
+
+    @contextmanager
+    def adding(self) -> Iterator[Connection]:
+        """Give one transaction that only adds to what users said, beside a build that may be at work.
+
+        It takes no lock but the database's own, which holds the two apart. Into a database that is being salvaged
+        nothing is added: it would be lost with the old file.
+
+        Raises:
+            StoreLocked: it is being salvaged, or another transaction took longer than it is waited for.
+            NewerFormat: a newer version migrated it meanwhile.
+        """
+        if any(self.path.glob(f"{SALVAGED_FILE}*")):
+            raise StoreLocked(
+                f"{self.path} is being repaired", "wait for it; if nothing is, run `index check --repair`"
+            )
+        self.database.revision()
+        with self.database.writing() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Self]:
+        """Give this store as one snapshot of its database has it, to this thread."""
+        with self.database.snapshot() as database:
+            held = copy(self)
+            held.database = database
+            yield held
 
     def write_faiss(self, index: NeighbourIndex) -> tuple[str, int]:
         """Write an index durably; return (hex SHA-256, size in bytes)."""

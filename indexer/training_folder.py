@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from indexer.durable import TEMPORARY_SUFFIX, replace_file, unlink
-from indexer.encoders import GRAPH_FILE, SPEC_FILE
+from indexer.encoders import CARD_FILE, GRAPH_FILE, SPEC_FILE
 from indexer.errors import PermissionRefused, UsageRefused, os_errors
 
 WEIGHTS_FILE = "weights.safetensors"
 METRICS_FILE = "metrics.json"
-CARD_FILE = "MODEL_CARD.md"
 CURVES_FILE = "curves.png"
 LOGS_FOLDER = "tensorboard"
 _RUN_FILE = "run.json"

@@ -26,6 +26,12 @@ DOORS = {
     "click": {"indexer/cli.py", "indexer/commands/"},
     "rich": {"indexer/commands/"},
     "sqlite3": {"indexer/database.py", "indexer/salvage.py"},
+    "fastapi": {"indexer/web/"},
+    "starlette": {"indexer/web/"},
+    "uvicorn": {"indexer/web/"},
+    "anyio": {"indexer/web/"},
+    "pydantic": {"indexer/web/"},
+    "prometheus_client": {"indexer/web/"},
     "pickle": set(),
     "multiprocessing": set(),
 }
@@ -73,6 +79,14 @@ def test_only_one_module_makes_bytes_durable() -> None:
     assert users == {"indexer/durable.py"}
 
 
+def test_only_the_web_package_and_its_command_know_the_web() -> None:
+    inside = ("indexer/web/", "indexer/commands/serve.py")
+    for path in SOURCES:
+        name = str(path.relative_to(ROOT))
+        if not name.startswith(inside):
+            assert "indexer.web" not in path.read_text(), name
+
+
 def test_alembics_folder_is_no_package_that_could_hide_the_library() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()
 
@@ -82,12 +96,15 @@ def test_no_module_is_longer_than_four_hundred_lines() -> None:
     assert long == set()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["build", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["query", "--help"], ["build", "--help"], ["serve", "--help"]]
+)
 def test_the_command_line_imports_no_heavy_library_before_it_needs_it(arguments: list[str]) -> None:
     script = (
         "import sys\nfrom indexer.cli import run\n"
         f"run({arguments!r})\n"
-        "heavy = {'torch', 'faiss', 'onnxruntime', 'sqlalchemy', 'numpy', 'PIL', 'rich', 'alembic', 'sklearn'}\n"
+        "heavy = {'torch', 'faiss', 'onnxruntime', 'sqlalchemy', 'numpy', 'PIL', 'rich', 'alembic', 'sklearn',"
+        " 'fastapi', 'uvicorn', 'pydantic', 'prometheus_client'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(

@@ -14,11 +14,14 @@ def png(pixels: npt.NDArray[np.uint8]) -> bytes:
     return _encoded(pixels, "PNG")
 
 
+def jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Write (h, w, 3) RGB pixels as a JPEG."""
+    return _encoded(pixels, "JPEG", quality=_JPEG_QUALITY)
+
+
 def jpeg_url(pixels: npt.NDArray[np.uint8]) -> str:
     """Write (h, w, 3) RGB pixels as a JPEG in a ``data:`` URL, for a page that carries its pictures inside."""
-    return (
-        f"data:image/jpeg;base64,{base64.b64encode(_encoded(pixels, 'JPEG', quality=_JPEG_QUALITY)).decode()}"
-    )
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(pixels)).decode()}"
 
 
 def _encoded(pixels: npt.NDArray[np.uint8], kind: str, **options: int) -> bytes:

@@ -85,7 +85,7 @@ class WorkerProcess:
 
 def _start(limits: str, pipe_bytes: int) -> subprocess.Popen[bytes]:
     environment = {
-        "PYTHONPATH": _import_path(),
+        "PYTHONPATH": import_path(),
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         # A small picture's memory is used again for the next one, not returned and fetched anew.
@@ -131,7 +131,7 @@ def _fill(descriptor: int, empty: memoryview) -> Generator[None]:
         empty = empty[count:]
 
 
-def _import_path() -> str:
+def import_path() -> str:
     """Return this process's import path without the current directory, where a catalogue may hold a PIL.py.
 
     The directory that holds this very package is on it: a worker is of the version that started it.

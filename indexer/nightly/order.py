@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from indexer.nightly.findings import Finding
 
 # The verdict on an alert, or on a pair of copies; a pair without one, or with another, comes last.
-_MOST_SEVERE_FIRST = ("reject", "review", "altered", "identical", "copy")
+MOST_SEVERE_FIRST = ("reject", "review", "altered", "identical", "copy")
 
 
 def in_order_of_value(findings: Iterable[Finding]) -> list[Finding]:
@@ -14,8 +14,8 @@ def in_order_of_value(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _rank(finding: Finding) -> tuple[int, float, int, bytes, bytes, str]:
-    severity = len(_MOST_SEVERE_FIRST)
-    if finding.verdict in _MOST_SEVERE_FIRST:
-        severity = _MOST_SEVERE_FIRST.index(finding.verdict)
+    severity = len(MOST_SEVERE_FIRST)
+    if finding.verdict in MOST_SEVERE_FIRST:
+        severity = MOST_SEVERE_FIRST.index(finding.verdict)
     likely = finding.score if finding.probability is None else finding.probability
     return (severity, -likely, -finding.wasted_bytes, *finding.key)

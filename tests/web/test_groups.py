@@ -1,0 +1,133 @@
+"""The queue of duplicate groups: best value first, what is decided stays decided, and a page costs the same in any queue."""
+
+import time
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from indexer import Index
+from indexer.decisions import DecisionVerdict, Entry
+from indexer.web.documents import State
+from indexer.web.duplicate_groups import DuplicateGroups, Group, Member
+from indexer.web.ledger import Ledger
+from tests.pictures import save
+from tests.web.conftest import item_of
+
+API = "/api/v1"
+
+
+def found_groups(client: TestClient, generation: int = 1) -> dict:
+    """The groups of a generation, as soon as they are found."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline:
+        answer = client.get(f"{API}/groups", params={"state": "all", "limit": 500}).json()
+        if answer["state"] != "computing" and answer["generation"] == generation:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(answer)
+
+
+def test_the_groups_are_those_that_dedupe_finds(client: TestClient, shop: Path) -> None:
+    answer = found_groups(client)
+    expected = Index(shop).dedupe()
+    assert answer["threshold"] == expected.threshold
+    assert {group["id"]: group["keep"]["path"] for group in answer["groups"]} == {
+        group.id: group.keep for group in expected.groups
+    }
+    for group in answer["groups"]:
+        said = expected.groups[group["id"] - 1]
+        assert [(m["path"], m["score_to_keep"], m["reason"]) for m in group["members"]] == [
+            (m.path, m.score_to_keep, m.reason) for m in said.members
+        ]
+        assert group["wasted_bytes"] == sum(m["size_bytes"] for m in group["members"])
+        assert client.get(f"{API}/groups/{group['id']}").json() == group
+
+
+def test_files_with_the_same_bytes_have_nothing_to_decide(client: TestClient) -> None:
+    (group,) = [
+        g
+        for g in found_groups(client)["groups"]
+        if "again.jpg" in g["members"][0]["path"] + g["keep"]["path"]
+    ]
+    assert (group["state"], group["members"][0]["verdict"]) == ("same-bytes", "identical")
+
+
+def test_what_is_decided_leaves_the_queue_and_comes_back_when_it_is_taken_back(own: TestClient) -> None:
+    found_groups(own)
+    (group,) = own.get(f"{API}/groups").json()["groups"]
+    pair = {"a": group["keep"]["item"], "b": group["members"][0]["item"]}
+    before = {name: own.get(f"{API}/groups").json()[name] for name in ("open", "decided")}
+    for verdict in ("same", "different", "fraud"):
+        own.post(f"{API}/decisions", json=pair | {"verdict": verdict})
+        answer = own.get(f"{API}/groups").json()
+        assert (answer["groups"], answer["open"], answer["decided"]) == ([], 0, before["decided"] + 1)
+        shown = own.get(f"{API}/groups/{group['id']}").json()
+        assert (shown["state"], shown["members"][0]["decision"]) == ("decided", verdict)
+    own.post(f"{API}/decisions", json=pair | {"verdict": None})
+    answer = own.get(f"{API}/groups").json()
+    assert {name: answer[name] for name in ("open", "decided")} == before
+    assert answer["groups"][0]["state"] == "open"
+
+
+def test_a_new_generation_brings_new_groups_by_itself(own: TestClient) -> None:
+    assert found_groups(own)["total"] == 2
+    folder = own.service.store.base
+    save(folder / "catalogue/bass/new.png", 101)  # drawn as cup/01 is
+    Index(folder).build()
+    assert found_groups(own, generation=2)["total"] == 3
+    assert item_of(own, "new.png")
+
+
+def many(count: int) -> DuplicateGroups:
+    """Groups of two to four files, as many as asked for."""
+    groups = []
+    for number in range(1, count + 1):
+        keep, *others = ((8 * number + n).to_bytes(32, "big") for n in range(2 + number % 3))
+        members = tuple(Member(sha, "x", 0.9 + number % 7 / 100, None, None, "") for sha in others)
+        groups.append(Group(number, keep, "k", "", members, 0.9, number * 7919 % 10007))
+    return DuplicateGroups(groups, 1, 0.9)
+
+
+def decided(ledger: Ledger, group: Group) -> None:
+    for pair in group.pairs:
+        ledger.take(Entry(*pair, DecisionVerdict.SAME, "", "web", "2026-01-01T00:00:00+00:00"))
+
+
+@pytest.mark.parametrize("state", ["open", "decided", "all"])
+def test_pages_of_a_queue_are_the_queue(state: State) -> None:
+    """Against a plain loop over all groups, while every third is decided on the way."""
+    queue, ledger = many(100), Ledger()
+    everything = [group for _, group in queue.page("all", None, 0, 1000)]
+    assert everything == sorted(everything, key=lambda g: (-g.wasted_bytes, -g.min_score, g.id))
+    for group in everything[::3]:
+        decided(ledger, group)
+    queue.follow(ledger)
+    expected = [g for g in everything if state in {"all", g.state(ledger)}]
+    seen, start = [], 0
+    while page := queue.page(state, None, start, 7):
+        seen += [group for _, group in page]
+        start = page[-1][0] + 1
+    assert seen == expected
+    assert queue.counts(None)[state] == len(expected)
+    high = [g for g in expected if max(m.score_to_keep for m in g.members) >= 0.95]
+    assert [g for _, g in queue.page(state, 0.95, 0, 1000)] == high
+    assert queue.counts(0.95)[state] == len(high)
+
+
+def test_thirty_thousand_groups_page_as_fast_as_thirty() -> None:
+    def seconds(count: int) -> float:
+        queue, ledger = many(count), Ledger()
+        for _, group in queue.page("all", None, 0, count)[: count // 2]:
+            decided(ledger, group)
+        queue.follow(ledger)
+        best = 1.0
+        for _ in range(5):
+            started = time.perf_counter()
+            page = queue.page("open", None, 0, 15)
+            queue.counts(None)
+            best = min(best, time.perf_counter() - started)
+        assert len(page) == 15
+        return best
+
+    assert seconds(30_000) < seconds(30) + 0.002  # seconds: both are lost in what a request costs
