@@ -21,7 +21,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 DESKTOP, PHONE = (1280, 800), (390, 780)
-SHRUNK = 0.75  # so that the files stay small
+SHRUNK = 0.7  # so that the files stay small
 EXACT = 56  # colours
 DECIDED = 6  # groups, so that the queue shows some progress
 PATIENCE_S = 120

@@ -28,7 +28,7 @@ class Decoding:
         self.waiting = self.working = 0
 
     def start(self) -> None:
-        """Start the workers, without waiting for them."""
+        """Start the workers ahead of the first request, without waiting for them."""
         for sandbox in self._sandboxes:
             sandbox.start()
 

@@ -97,7 +97,8 @@ def items_by_content(connection: Connection, contents: Iterable[bytes]) -> dict[
     wanted, found = sorted(set(contents)), dict[bytes, int]()
     for start in range(0, len(wanted), _AT_ONCE):
         part = Item.sha256.in_(wanted[start : start + _AT_ONCE])
-        rows = connection.execute(select(Item.sha256, Item.id).where(part, Item.id.in_(select(File.item_id))))
+        lies_somewhere = select(File.id).where(File.item_id == Item.id).exists()
+        rows = connection.execute(select(Item.sha256, Item.id).where(part, lies_somewhere))
         found |= {row.sha256: row.id for row in rows}
     return found
 

@@ -42,7 +42,6 @@ class Service:
 
     def start(self) -> None:
         """Start what works in the background."""
-        self.decoding.start()
         self.groups.start()
 
     def stop(self) -> None:

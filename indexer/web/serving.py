@@ -20,8 +20,10 @@ def serve(
     store: Store, settings: Settings, listener: socket.socket, access: Access, ready: Callable[[], None]
 ) -> None:
     """Serve an index on a socket; ``ready`` is called when requests are answered. Ends by SIGINT or SIGTERM."""
+    service = Service(store, settings)
+    service.decoding.start()
     config = uvicorn.Config(
-        create_app(Service(store, settings), access),
+        create_app(service, access),
         http="h11",
         ws="none",
         log_level="warning",

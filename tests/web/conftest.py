@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,3 +96,14 @@ def item_of(client: TestClient, name: str) -> dict:
     found = client.get("/api/v1/items", params={"path": name}).json()["items"]
     assert len(found) == 1, found
     return found[0]
+
+
+def found_groups(client: TestClient, generation: int = 1) -> dict:
+    """The groups of a generation, as soon as they are found."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline:
+        answer = client.get("/api/v1/groups", params={"state": "all", "limit": 500}).json()
+        if answer["state"] != "computing" and answer["generation"] == generation:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(answer)

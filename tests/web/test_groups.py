@@ -11,21 +11,9 @@ from indexer.decisions import DecisionVerdict, Entry
 from indexer.web.documents import State
 from indexer.web.duplicate_groups import DuplicateGroups, Group, Member
 from indexer.web.ledger import Ledger
-from tests.pictures import save
-from tests.web.conftest import item_of
+from tests.web.conftest import found_groups
 
 API = "/api/v1"
-
-
-def found_groups(client: TestClient, generation: int = 1) -> dict:
-    """The groups of a generation, as soon as they are found."""
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline:
-        answer = client.get(f"{API}/groups", params={"state": "all", "limit": 500}).json()
-        if answer["state"] != "computing" and answer["generation"] == generation:
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(answer)
 
 
 def test_the_groups_are_those_that_dedupe_finds(client: TestClient, shop: Path) -> None:
@@ -51,32 +39,6 @@ def test_files_with_the_same_bytes_have_nothing_to_decide(client: TestClient) ->
         if "again.jpg" in g["members"][0]["path"] + g["keep"]["path"]
     ]
     assert (group["state"], group["members"][0]["verdict"]) == ("same-bytes", "identical")
-
-
-def test_what_is_decided_leaves_the_queue_and_comes_back_when_it_is_taken_back(own: TestClient) -> None:
-    found_groups(own)
-    (group,) = own.get(f"{API}/groups").json()["groups"]
-    pair = {"a": group["keep"]["item"], "b": group["members"][0]["item"]}
-    before = {name: own.get(f"{API}/groups").json()[name] for name in ("open", "decided")}
-    for verdict in ("same", "different", "fraud"):
-        own.post(f"{API}/decisions", json=pair | {"verdict": verdict})
-        answer = own.get(f"{API}/groups").json()
-        assert (answer["groups"], answer["open"], answer["decided"]) == ([], 0, before["decided"] + 1)
-        shown = own.get(f"{API}/groups/{group['id']}").json()
-        assert (shown["state"], shown["members"][0]["decision"]) == ("decided", verdict)
-    own.post(f"{API}/decisions", json=pair | {"verdict": None})
-    answer = own.get(f"{API}/groups").json()
-    assert {name: answer[name] for name in ("open", "decided")} == before
-    assert answer["groups"][0]["state"] == "open"
-
-
-def test_a_new_generation_brings_new_groups_by_itself(own: TestClient) -> None:
-    assert found_groups(own)["total"] == 2
-    folder = own.service.store.base
-    save(folder / "catalogue/bass/new.png", 101)  # drawn as cup/01 is
-    Index(folder).build()
-    assert found_groups(own, generation=2)["total"] == 3
-    assert item_of(own, "new.png")
 
 
 def many(count: int) -> DuplicateGroups:
