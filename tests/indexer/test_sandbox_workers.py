@@ -183,7 +183,7 @@ def test_workers_that_cannot_start_are_an_error_and_not_a_thousand_rejections(
 def test_a_worker_that_cannot_import_says_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "numpy.py").write_text("raise ImportError('this numpy is broken')")
     monkeypatch.setattr(
-        "indexer.decoding.sandbox_process._import_path", lambda: f"{tmp_path}{os.pathsep}{ROOT}"
+        "indexer.decoding.sandbox_process.import_path", lambda: f"{tmp_path}{os.pathsep}{ROOT}"
     )
     with (
         sandbox_of() as sandbox,
