@@ -108,8 +108,9 @@ def dedupe(
         judged: Verdicts = {}
         while verify and _judge(groups, candidates, pixels, judged):
             groups, links = group_files(places, candidates, scope)
-        report.proposed = _drop_unseen(candidates, judged)
-        groups, links = group_files(places, candidates, scope)
+        if verify:
+            report.proposed = _drop_unseen(candidates, judged)
+            groups, links = group_files(places, candidates, scope)
     report.rejected_by_verification = sum(found.verdict in _NO_COPY for found in judged.values())
     report.unverified = sum(found.verdict is None for found in judged.values())
     describe(report, store, groups, links, candidates, decisions, judged, calibration)

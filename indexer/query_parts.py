@@ -20,6 +20,7 @@ from retrieval.similarity import Float32
 
 # From this normalised score on, what the whole query found is what was looked for: nothing is gained by its parts.
 DECISIVE = 0.7
+Window = tuple[float, float, float, float]
 # (left, top, right, bottom), as shares of the picture: the middle, more and less of it, its corners, halves, and stripes.
 WINDOWS = (
     (0.2, 0.2, 0.8, 0.8), (0.1, 0.1, 0.9, 0.9),
@@ -55,7 +56,7 @@ def encode_parts(images: Sequence[Any], sandbox: Sandbox, encoder: Encoder, spac
                 found.append(np.empty((0, space.dim), np.float32))
                 continue
             pixels = unpadded(entry.picture).pixels
-            parts = [_window(pixels, window) for window in WINDOWS] + [turn(pixels) for turn in TURNS]
+            parts = [window(pixels, shares) for shares in WINDOWS] + [turn(pixels) for turn in TURNS]
             batch = [
                 from_array(part, size=shape.size, fit=shape.fit, view=shape.view).pixels for part in parts
             ]
@@ -63,9 +64,9 @@ def encode_parts(images: Sequence[Any], sandbox: Sandbox, encoder: Encoder, spac
     return found
 
 
-def _window(pixels: Any, window: tuple[float, float, float, float]) -> Any:
-    """At least a pixel of (h, w, 3)."""
+def window(pixels: Any, shares: Window) -> Any:
+    """Return a part of (h, w, 3) pixels, one at least; ``shares`` of its width and height are left, top, right, bottom."""
     height, width = pixels.shape[:2]
-    left, top = int(window[0] * width), int(window[1] * height)
-    right, bottom = max(left + 1, round(window[2] * width)), max(top + 1, round(window[3] * height))
+    left, top = int(shares[0] * width), int(shares[1] * height)
+    right, bottom = max(left + 1, round(shares[2] * width)), max(top + 1, round(shares[3] * height))
     return pixels[top:bottom, left:right]

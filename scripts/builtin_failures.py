@@ -55,8 +55,8 @@ def cases(folder: Path) -> Iterator[Case]:
         drawn("product-cocoa/cocoa-1.jpg"),
         [drawn(f"product-{name}/{name}-2.jpg") for name in ("oats", "soda", "tea", "honey", "oil")],
     )
-    notes = [drawn(f"banknotes-50-florin/florin-{number}.jpg") for number in (1, 3)]
-    hands = [drawn(f"signature-irene/irene-{number}.jpg") for number in (2, 3)]
+    notes = [drawn(f"banknotes-100-solar/solar-{number}.jpg") for number in (2, 4)]
+    hands = [drawn(f"signature-milan/milan-{number}.jpg") for number in (1, 3)]
     yield *notes, "two notes of one design: the serial differs", False
     yield *hands, "two signatures of one hand", False
     yield cocoa, detail(cocoa), "a twentieth of the picture", True

@@ -6,13 +6,13 @@ from indexer.compared import unpadded
 from indexer.decoding.sandbox import Sandbox
 from indexer.errors import UsageRefused
 from indexer.images import read_images
+from indexer.query_parts import Window, window
 from retrieval.preprocess import Fit, PreprocessSpec
 
-Crop = tuple[float, float, float, float]
 _WHOLE = PreprocessSpec(2048, Fit.PAD)  # so that a small part of it still has detail
 
 
-def parse_crop(text: str) -> Crop:
+def parse_crop(text: str) -> Window:
     """Read ``left,top,right,bottom``, shares from 0 to 1 of the upright picture.
 
     Raises:
@@ -29,13 +29,9 @@ def parse_crop(text: str) -> Crop:
     return left, top, right, bottom
 
 
-def cropped(content: bytes, crop: Crop, sandbox: Sandbox) -> Any:
+def cropped(content: bytes, crop: Window, sandbox: Sandbox) -> Any:
     """Return the part of a picture as (h, w, 3) pixels, one at least; the bytes themselves if they are no picture."""
     read = read_images([content], _WHOLE, sandbox)[0]
     if read.picture is None:
         return content
-    pixels = unpadded(read.picture).pixels
-    height, width = pixels.shape[:2]
-    left, top = int(crop[0] * width), int(crop[1] * height)
-    right, bottom = max(left + 1, round(crop[2] * width)), max(top + 1, round(crop[3] * height))
-    return pixels[top:bottom, left:right]
+    return window(unpadded(read.picture).pixels, crop)

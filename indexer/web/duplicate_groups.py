@@ -1,5 +1,6 @@
 """The duplicate groups of one generation as a queue: best value first, and paged at the same cost however many there are."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,10 @@ class Group:
 
 
 class DuplicateGroups:
-    """All groups of a generation, and which of them are decided, as far as the ledger was followed."""
+    """All groups of a generation, and which of them are decided, as far as the ledger was followed.
+
+    May be used from any number of threads.
+    """
 
     def __init__(self, groups: Sequence[Group], generation: int, threshold: float) -> None:
         self.generation, self.threshold = generation, threshold
@@ -68,13 +72,15 @@ class DuplicateGroups:
         self._can_be_decided = np.array([bool(group.pairs) for group in self._groups], bool)
         self._is_decided = np.zeros(len(self._groups), bool)
         self._followed = 0
+        self._following = threading.Lock()
 
     def follow(self, ledger: Ledger) -> None:
         """Take in what was decided since the last time."""
-        pairs = ledger.changed_since(self._followed)
-        self._followed += len(pairs)
-        for place in {place for pair in pairs for place in self._places_of.get(pair, ())}:
-            self._is_decided[place] = self._groups[place].state(ledger) == "decided"
+        with self._following:  # two that counted the same rows would pass over those that come next
+            pairs = ledger.changed_since(self._followed)
+            self._followed += len(pairs)
+            for place in {place for pair in pairs for place in self._places_of.get(pair, ())}:
+                self._is_decided[place] = self._groups[place].state(ledger) == "decided"
 
     def counts(self, threshold: float | None) -> dict[State, int]:
         """Count the groups with a member that scores at least ``threshold``, by their state."""

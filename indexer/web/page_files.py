@@ -16,9 +16,6 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
-    ".json": "application/json",
-    ".webmanifest": "application/manifest+json",
-    ".woff2": "font/woff2",
 }
 
 router = APIRouter(include_in_schema=False)
@@ -37,5 +34,6 @@ def named(request: Request, name: str) -> Response:
     if name not in files or not files[name].is_file():
         raise ApiError(404, Code.NOT_FOUND, "the page has no such file")
     content = files[name].read_bytes()
-    media_type = _TYPES.get(PurePath(name).suffix, "application/octet-stream")
-    return kept_bytes(request, content, media_type, hashlib.sha256(content).hexdigest()[:32])
+    return kept_bytes(
+        request, content, _TYPES[PurePath(name).suffix], hashlib.sha256(content).hexdigest()[:32]
+    )

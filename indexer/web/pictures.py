@@ -49,6 +49,15 @@ def content_of(store: Store, view: ItemView, limits: Limits) -> bytes:
     )
 
 
+def named_content(store: Store, view: ItemView, limits: Limits) -> tuple[str, bytes]:
+    """Return what a content is called, by its first path as the user can open it, and its bytes.
+
+    Raises:
+        ApiError: none of its files has them.
+    """
+    return store.shown_path(view.stored_paths[0]), content_of(store, view, limits)
+
+
 def shown(content: bytes, view: ItemView, side: int, sandbox: Sandbox, seen_as: View) -> bytes:
     """Encode a content anew, as a JPEG of at most ``side`` pixels on its longer side; of a sound its spectrum.
 

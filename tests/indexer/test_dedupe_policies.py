@@ -145,6 +145,19 @@ def test_pixels_find_copies_below_the_threshold_that_stand_out_and_nothing_else(
     }.isdisjoint({"unlike.png", "other.png"})
 
 
+def test_what_stands_out_below_the_threshold_is_not_grouped_unseen(index: Command, shop: Path) -> None:
+    pytest.importorskip("cv2", reason="verifying needs: pip install 'siamese-index[verify]'")
+    (shop / "copy.jpg").write_bytes(b"no picture any more")
+
+    def members(*arguments: str) -> dict[str, Any]:
+        report = index("dedupe", *arguments, "--verify", "--json").json()
+        group = next(g for g in report["groups"] if Path(g["keep"]).name == "best.png")
+        return {Path(m["path"]).name: m["verdict"] for m in group["members"]}
+
+    assert members("-t", "1") == {"same.png": "identical", "forged.jpg": "altered"}
+    assert members("-t", "0.6")["copy.jpg"] is None  # its score speaks for it
+
+
 def test_hard_links_replace_only_the_same_bytes_and_become_files_of_their_own_again(
     index: Command, shop: Path
 ) -> None:

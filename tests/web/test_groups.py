@@ -1,13 +1,15 @@
 """The queue of duplicate groups: best value first, what is decided stays decided, and a page costs the same in any queue."""
 
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from indexer import Index
-from indexer.decisions import DecisionVerdict, Entry
+from indexer.decisions import DecisionVerdict, Entry, Pair
 from indexer.web.documents import State
 from indexer.web.duplicate_groups import DuplicateGroups, Group, Member
 from indexer.web.ledger import Ledger
@@ -93,3 +95,31 @@ def test_thirty_thousand_groups_page_as_fast_as_thirty() -> None:
         return best
 
     assert seconds(30_000) < seconds(30) + 0.002  # seconds: both are lost in what a request costs
+
+
+class SlowLedger(Ledger):
+    """A ledger whose readers meet: two that read at once both see what is new before either has gone on."""
+
+    def __init__(self, meeting: threading.Barrier) -> None:
+        super().__init__()
+        self._meeting = meeting
+
+    def changed_since(self, count: int) -> list[Pair]:
+        found = super().changed_since(count)
+        with suppress(threading.BrokenBarrierError):  # who comes alone goes on alone
+            self._meeting.wait(0.5)
+        return found
+
+
+def test_requests_that_come_together_miss_no_decision() -> None:
+    ledger, found = SlowLedger(threading.Barrier(2)), many(3)
+    *few, most = sorted((group for _, group in found.page("all", None, 0, 3)), key=lambda g: len(g.pairs))
+    for together in ([most], few):
+        for group in together:
+            decided(ledger, group)
+        threads = [threading.Thread(target=found.follow, args=[ledger]) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found.counts(None) == {"open": 0, "decided": 3, "all": 3}

@@ -2,7 +2,7 @@
 
 import { get } from "/page/api.js";
 import { acceptMany } from "/page/accept.js";
-import { choice, el, row, say } from "/page/dom.js";
+import { choice, el, say } from "/page/dom.js";
 import { decide, undo, verdictBar } from "/page/deciding.js";
 import { bytes, count, fileName, percent, score } from "/page/format.js";
 import { listen, showKeys } from "/page/keys.js";

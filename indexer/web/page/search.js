@@ -4,12 +4,12 @@ import { get, send } from "/page/api.js";
 import { askingPanel } from "/page/asking.js";
 import { el, say } from "/page/dom.js";
 import { filterPanel, settingsFrom } from "/page/filters.js";
-import { count, counted } from "/page/format.js";
+import { counted } from "/page/format.js";
 import { editLabel } from "/page/label.js";
 import { failure, fill, nothing } from "/page/notice.js";
 import { openItem } from "/page/item.js";
 import { card } from "/page/picture.js";
-import { appendTo, asked, askItem, clear, current } from "/page/queries.js";
+import { appendTo, askItem, current } from "/page/queries.js";
 import { explain } from "/page/why.js";
 
 const PAGE = 48;

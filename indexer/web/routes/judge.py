@@ -13,7 +13,7 @@ from indexer.screening.screen import screen
 from indexer.web.documents import Classified, HeadName, Screened
 from indexer.web.items import require_views
 from indexer.web.parameters import FormItems, FormKey, FormSpace, key_values
-from indexer.web.pictures import content_of
+from indexer.web.pictures import named_content
 from indexer.web.responses import Json
 from indexer.web.service import Service, Serving
 from indexer.web.uploads import Images, Upload, require_any, taken
@@ -76,10 +76,7 @@ def _read(
     """Return the pictures' names and bytes, those that came first."""
     with gallery.store.database.reading() as connection:
         views = require_views(connection, items)
-    limits, store = service.settings.limits, gallery.store
-    known = [
-        (store.shown_path(views[id_].stored_paths[0]), content_of(store, views[id_], limits)) for id_ in items
-    ]
+    known = [named_content(gallery.store, views[id_], service.settings.limits) for id_ in items]
     return [(upload.name, upload.read()) for upload in uploads] + known
 
 

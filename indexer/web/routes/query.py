@@ -11,11 +11,12 @@ from indexer.decoding.sandbox import Sandbox
 from indexer.lookup import Gallery
 from indexer.query import QueryAnswer, query
 from indexer.query_items import query_items
-from indexer.web.crops import Crop, cropped, parse_crop
+from indexer.query_parts import Window
+from indexer.web.crops import cropped, parse_crop
 from indexer.web.documents import Queries
 from indexer.web.items import ItemView, read_views, require_views
 from indexer.web.parameters import FormItems, FormSpace, FormWhere, key_values
-from indexer.web.pictures import content_of
+from indexer.web.pictures import named_content
 from indexer.web.responses import Json
 from indexer.web.service import Service, Serving
 from indexer.web.uploads import Images, Upload, require_any, taken
@@ -33,7 +34,7 @@ class _Asked:
 
     uploads: list[Upload]
     items: list[int]
-    crop: Crop | None
+    crop: Window | None
     parts: bool
     how: dict[str, Any]
 
@@ -91,18 +92,14 @@ def _answer(service: Service, asked: _Asked, sandbox: Sandbox) -> dict[str, Any]
         views = require_views(connection, asked.items)
         contents = [(upload.name, upload.read()) for upload in asked.uploads]
         if asked.crop is not None:
-            contents += [_named(service, gallery, views[id_]) for id_ in asked.items]
+            limits = service.settings.limits
+            contents += [named_content(gallery.store, views[id_], limits) for id_ in asked.items]
         answers = _of_images(gallery, contents, asked, sandbox) if contents else []
         if asked.crop is None and asked.items:
             answers += query_items(gallery, asked.items, sandbox, **asked.how)
         found = {match.item for answer in answers for match in answer.results if match.item is not None}
         views |= read_views(connection, found - set(views))
     return {"queries": [_described(answer, views) for answer in answers]}
-
-
-def _named(service: Service, gallery: Gallery, view: ItemView) -> tuple[str, bytes]:
-    name = gallery.store.shown_path(view.stored_paths[0])
-    return name, content_of(gallery.store, view, service.settings.limits)
 
 
 def _of_images(

@@ -19,7 +19,7 @@ from indexer.verify import Unusable, Verification, verify
 from indexer.web.documents import Verified
 from indexer.web.items import require_view
 from indexer.web.paging import LARGEST_ID
-from indexer.web.pictures import content_of
+from indexer.web.pictures import named_content
 from indexer.web.responses import Json
 from indexer.web.service import Service, Serving
 from indexer.web.uploads import Upload, taken
@@ -73,8 +73,7 @@ def _read(service: Service, gallery: Gallery, side: _Side) -> tuple[str, bytes]:
         return side.upload.name, side.upload.read()
     with gallery.store.database.reading() as connection:
         view = require_view(connection, side.item or 0)
-    name = gallery.store.shown_path(view.stored_paths[0])
-    return name, content_of(gallery.store, view, service.settings.limits)
+    return named_content(gallery.store, view, service.settings.limits)
 
 
 def _by_name(message: str, contents: Mapping[str, bytes]) -> str:
