@@ -3,17 +3,21 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-training test-web check clean
+.PHONY: demo test test-training test-trust test-web check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --ignore tests/web_slow --ignore tests/browser $(ARGS)
+	$(BIN)/python -m pytest -n 2 --ignore tests/trust --ignore tests/web_slow --ignore tests/browser $(ARGS)
 
 # What `index train` needs weighs 6 GB, so that its tests have an environment of their own.
 test-training: $(VENV)-training/.installed
 	$(VENV)-training/bin/python -m pytest -n 2 tests/training $(ARGS)
+
+# What takes long of the tests that break things on purpose. `scripts/soak` goes on where they end.
+test-trust: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 tests/trust $(ARGS)
 
 # What takes long of the server's tests, and those of the page in a real browser (Debian's package `chromium`).
 test-web: $(VENV)-web/.installed
