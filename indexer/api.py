@@ -153,7 +153,7 @@ class Index:
         files, calibration = encoder_at(self.path, self.settings)
         if self._encoder is None or self._encoder.fingerprint != files.fingerprint:
             self._encoder = files.load(os.cpu_count() or 1)
-        return verify(a, b, self._encoder, files.source, self._decoding(), calibration)
+        return verify(a, b, self._encoder, self._decoding(), calibration)
 
     def screen(
         self,

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.decoding.picture import Picture, padded_box
-from indexer.encoders import BUILTIN
 from indexer.errors import UsageRefused
 from retrieval.alignment.opencv import opencv
 from retrieval.alignment.regions import Box
@@ -18,9 +17,6 @@ from retrieval.preprocess import Fit, PreprocessSpec, View
 
 # The longer side at which pictures are compared: what alignment works at, so that nothing is gained by more.
 COMPARED = PreprocessSpec(640, Fit.PAD)
-# Of the built-in encoder, until they are calibrated on the catalogue at hand; of other encoders nothing is known. Fewer
-# than one in 10,000 pairs of photos of different classes reach either (Caltech-101's unseen classes, grocery).
-LEAST_COPY, LEAST_OBJECT = 0.9, 0.75
 VERIFY_HINT = "pip install 'siamese-index[verify]'"
 
 
@@ -58,8 +54,10 @@ def require_comparable(spec: EncoderSpec) -> None:
         raise UsageRefused(f"verifying needs {error}", VERIFY_HINT) from error
 
 
-def known_scores(encoder_source: str, cosines: Mapping[str, float]) -> Scores | None:
+def known_scores(spec: EncoderSpec, cosines: Mapping[str, float]) -> Scores | None:
     """Return a pair's cosines by space with what is known of the encoder's; None where nothing is."""
-    if encoder_source != BUILTIN:
+    least = {space.name: space.threshold for space in spec.spaces if space.threshold is not None}
+    if not least:
         return None
-    return Scores(cosines.get("copy"), cosines.get("object"), LEAST_COPY, LEAST_OBJECT)
+    known = {name: cosine for name, cosine in cosines.items() if name in least}
+    return Scores(known.get("copy"), known.get("object"), least.get("copy", 1.0), least.get("object", 1.0))

@@ -135,11 +135,9 @@ def nearest(
     if verify is not None:
         from indexer.rerank import reranked
 
-        source = gallery.generation.encoder_source
+        spec = gallery.generation.spec
         matches = [
-            reranked(found, image, verify, sandbox, encoder_source=source, space=space.name, metric=metric)[
-                :k
-            ]
+            reranked(found, image, verify, sandbox, spec=spec, space=space.name, metric=metric)[:k]
             for found, image in zip(matches, images, strict=True)
         ]
     return matches

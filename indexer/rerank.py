@@ -8,6 +8,7 @@ from indexer.compared import COMPARED, known_scores, unpadded
 from indexer.decoding.sandbox import Sandbox
 from indexer.images import read_images
 from indexer.lookup import Match
+from retrieval.encoder import EncoderSpec
 from retrieval.similarity import Metric
 
 
@@ -17,7 +18,7 @@ def reranked(
     count: int,
     sandbox: Sandbox,
     *,
-    encoder_source: str,
+    spec: EncoderSpec,
     space: str,
     metric: Metric,
 ) -> list[Match]:
@@ -35,7 +36,7 @@ def reranked(
     candidates = [
         Candidate(
             match.path,
-            known_scores(encoder_source, {space: match.score} if metric is Metric.COSINE else {}),
+            known_scores(spec, {space: match.score} if metric is Metric.COSINE else {}),
         )
         for match in matches[:count]
     ]

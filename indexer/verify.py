@@ -78,9 +78,9 @@ def encoder_at(store: Path, settings: Settings) -> tuple[EncoderFiles, Calibrati
 
 
 def verify(
-    a: Any, b: Any, encoder: Encoder, source: str, sandbox: Sandbox, calibration: Calibration | None = None
+    a: Any, b: Any, encoder: Encoder, sandbox: Sandbox, calibration: Calibration | None = None
 ) -> Verification:
-    """Compare two pictures, by the vectors of the encoder from ``source`` and by their pixels.
+    """Compare two pictures, by an encoder's vectors and by their pixels.
 
     Each is a path, bytes, a PIL image or a uint8 array; files and bytes are decoded in the sandbox.
 
@@ -95,7 +95,7 @@ def verify(
     first, second = unpadded(whole_a), unpadded(whole_b)
     evidence = compare(first.pixels, second.pixels)
     same_bytes = read_a.sha256 is not None and read_a.sha256 == read_b.sha256
-    verdict = judge(evidence, same_bytes=same_bytes, scores=known_scores(source, by_space))
+    verdict = judge(evidence, same_bytes=same_bytes, scores=known_scores(encoder.spec, by_space))
     changes = [
         {
             "box_a": first.in_file(change.box_a),

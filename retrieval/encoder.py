@@ -21,20 +21,26 @@ class Space:
     """One kind of embedding that a forward pass gives.
 
     ``metric`` says how its vectors are stored: cosine spaces are L2-normalised (and can be compared by either
-    metric), l2 spaces are kept as the graph gives them.
+    metric), l2 spaces are kept as the graph gives them. ``threshold`` is the cosine from which the encoder takes two
+    pictures for the same, until it is calibrated on the catalogue at hand; None where nobody measured it.
     """
 
     name: str
     dim: int
     metric: Metric = Metric.COSINE
     output: str = ""
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse names that could not be a file's part, and dimensions beyond reason."""
+        """Refuse names that could not be a file's part, dimensions beyond reason, and thresholds that are no cosine."""
         if not self.name.replace("-", "").replace("_", "").isalnum():
             raise EncoderInvalid(f"space name {self.name!r}: letters, digits, '-' and '_' only")
         if not 1 <= self.dim <= MAX_DIM:
             raise EncoderInvalid(f"space {self.name!r}: dimension {self.dim} is outside 1..{MAX_DIM}")
+        if self.threshold is not None and not (self.metric is Metric.COSINE and 0 < self.threshold <= 1):
+            raise EncoderInvalid(
+                f"space {self.name!r}: threshold {self.threshold} is no cosine above 0, or the metric is none"
+            )
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,8 @@ def _spec_from(document: dict[str, Any]) -> EncoderSpec:
     preprocess = PreprocessSpec(**entry)
     for space in document["spaces"]:
         _whole(space["dim"], f"dimension of space {space.get('name')!r}")
+        if not isinstance(space.get("threshold"), float | int | None):
+            raise EncoderInvalid(f"threshold of space {space.get('name')!r} must be a number")
     spaces = tuple(
         Space(**(space | {"metric": Metric(space.get("metric", Metric.COSINE))}))
         for space in document["spaces"]
@@ -145,5 +153,8 @@ def _spec_from(document: dict[str, Any]) -> EncoderSpec:
 
 def fingerprint(graph_sha256: str, spec: EncoderSpec) -> str:
     """SHA-256, in hex, over the graph's own SHA-256, the spec and the pixel rule."""
-    canonical = json.dumps(asdict(spec), sort_keys=True, separators=(",", ":"))
+    document = asdict(spec)
+    for space in document["spaces"]:
+        del space["threshold"]  # it changes what is said of vectors, and none of them
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{PIXELS_VERSION}\n{graph_sha256}\n{canonical}".encode()).hexdigest()

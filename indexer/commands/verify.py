@@ -52,7 +52,7 @@ def command(
     with Sandbox(limits=settings.limits, workers=2) as sandbox:
         sandbox.start()
         files, calibration = encoder_at(path, settings)
-        found = verify(a, b, files.load(os.cpu_count() or 1), files.source, sandbox, calibration)
+        found = verify(a, b, files.load(os.cpu_count() or 1), sandbox, calibration)
         if html is not None:
             from indexer.overlay import read_overlay
             from indexer.verify_page import PAGE_SIDE, write_verify_page

@@ -9,7 +9,6 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from indexer.calibrations import current_calibration
-from indexer.compared import LEAST_OBJECT
 from indexer.database import REPAIR_HINT
 from indexer.decisions import Decisions, DecisionVerdict
 from indexer.dedupe import DEFAULT_THRESHOLD
@@ -25,6 +24,7 @@ from retrieval.similarity import Int64, Metric, scores
 
 # Nearest contents that are looked at: beyond the first few hardly a copy is found (scripts/bench/reranking.py).
 NEAREST, NEAREST_LISTED = 5, 2
+DEFAULT_LOOK = 0.75  # cosine of one look, of encoders that say none
 _CONTENTS_AT_ONCE = 500
 
 
@@ -46,7 +46,7 @@ class Surroundings:
             for space in (self.copy, self.object)
         }
         self.least_copy = self._least(self.copy, DEFAULT_THRESHOLD)
-        self.least_object = self._least(self.object, LEAST_OBJECT)
+        self.least_object = self._least(self.object, DEFAULT_LOOK)
         self.decisions = Decisions.read(connection)
         self.listed: dict[ListName, dict[bytes, Listed]] = {name: {} for name in ListName}
         for row in read_listings(connection):
@@ -134,7 +134,7 @@ class Surroundings:
 
     def _least(self, space: Space, otherwise: float) -> float:
         meaning = self._meaning[space.name]
-        return otherwise if meaning is None else meaning.threshold
+        return meaning.threshold if meaning else space.threshold or otherwise
 
 
 def _comparable(space: Space) -> Space:

@@ -94,10 +94,10 @@ class Relations:
     def _verify(
         self, case: Case, pixels: npt.NDArray[np.uint8], neighbours: Sequence[Neighbour]
     ) -> list[Judged]:
-        source, store = self._gallery.generation.encoder_source, self._gallery.store
+        spec, store = self._gallery.generation.spec, self._gallery.store
         candidates = [
             Candidate(
-                store.absolute_path(one.path), known_scores(source, {one.space: one.score}), sha256=one.sha256
+                store.absolute_path(one.path), known_scores(spec, {one.space: one.score}), sha256=one.sha256
             )
             for one in neighbours
         ]

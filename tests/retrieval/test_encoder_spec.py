@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retrieval.encoder import EncoderSpec, Space, fingerprint, parse_spec
+from retrieval.encoder import EncoderSpec, Space, fingerprint, parse_spec, spec_document
 from retrieval.errors import EncoderInvalid
 from retrieval.preprocess import Fit, PreprocessSpec
 from retrieval.similarity import Metric
@@ -113,6 +113,9 @@ def test_a_space_is_found_by_name_and_a_missing_one_says_what_there_is() -> None
         (changed("spaces", 0, "metric", to="hamming"), "hamming"),
         (changed("spaces", 0, "size", to=3), "size"),
         (changed("default_space", to="face"), "'face' is not one of"),
+        (changed("spaces", 0, "threshold", to=75), "is no cosine"),
+        (changed("spaces", 1, "threshold", to=0.5), "the metric is none"),
+        (changed("spaces", 0, "threshold", to="0.5"), "must be a number"),
     ],
 )
 def test_a_wrong_spec_is_refused_and_says_why(text: str, message: str) -> None:
@@ -140,3 +143,10 @@ def test_any_difference_that_could_change_a_vector_changes_the_fingerprint() -> 
     assert len({fingerprint("aa", spec), *(fingerprint(*variant) for variant in variants)}) == 1 + len(
         variants
     )
+
+
+def test_a_threshold_says_nothing_of_vectors_and_leaves_the_fingerprint() -> None:
+    with_one = parse_spec(changed("spaces", 0, "threshold", to=0.7))
+    assert with_one.space("copy").threshold == 0.7
+    assert parse_spec(json.dumps(spec_document(with_one))) == with_one
+    assert fingerprint("aa", with_one) == fingerprint("aa", parse_spec(json.dumps(DOCUMENT)))

@@ -57,11 +57,11 @@ def _side(name: str, file: UploadFile | None, item: int | None) -> _Side:
 def _compared(service: Service, a: _Side, b: _Side, sandbox: Sandbox) -> dict[str, Any]:
     with service.galleries.taken() as gallery:
         (name_a, first), (name_b, second) = (_read(service, gallery, side) for side in (a, b))
-        source, encoder = gallery.generation.encoder_source, gallery.network()
+        encoder = gallery.network()
         has_copy = any(space.name == COPY_SPACE for space in encoder.spec.spaces)
         known = gallery.calibrations(COPY_SPACE) if has_copy else []
     try:
-        found = verify(first, second, encoder, source, sandbox, known[0] if known else None)
+        found = verify(first, second, encoder, sandbox, known[0] if known else None)
     except Unusable as error:  # which knows them by their bytes
         raise Unusable(_by_name(str(error), {name_a: first, name_b: second})) from error
     found = replace(found, a=name_a, b=name_b)
