@@ -3,9 +3,9 @@
 1. Vectors are joined exactly; what somebody decided of a pair beats its score.
 2. Near-blank pictures are taken out: their likeness says nothing.
 3. Files are grouped around those that are kept.
-4. With verification each member is held against the pixels of the kept file; a pair that is none is no candidate any
-   more, and what is left is grouped anew until nothing changes. Pairs that stand out from what else is near are looked
-   at too, below the threshold: those stay that pixels confirm.
+4. With verification pairs below the threshold that stand out from what else is near are looked at first: those stay
+   that pixels confirm. Then each member is held against the pixels of the kept file; a pair that is none is no candidate
+   any more, and what is left is grouped anew until nothing changes.
 """
 
 import time
@@ -37,7 +37,7 @@ from indexer.tables import File
 from retrieval.alignment.verdict import Kind
 from retrieval.similarity import Metric
 
-# Until `index calibrate` sets one: see `scripts/bench/foundation.py` for how many unrelated photos reach it.
+# Of encoders that say none, until `index calibrate` sets one.
 DEFAULT_THRESHOLD = 0.9
 EVERYTHING = Scope()
 _NO_COPY = frozenset({Kind.SAME_OBJECT, Kind.DIFFERENT})
@@ -56,7 +56,7 @@ def dedupe(
 ) -> DedupeReport:
     """Group files whose pictures score at least ``threshold`` with the file that is kept.
 
-    Without a threshold it is the calibrated one, or else DEFAULT_THRESHOLD.
+    Without a threshold it is the calibrated one, or else the encoder's, or else DEFAULT_THRESHOLD.
     Files with the same bytes are grouped whatever the threshold. The space is ``copy`` where the encoder has it.
     ``seen`` is the largest item id that is not new, for a scope of what is new; by default that of the last
     `--new`. ``prefer`` are globs of files to keep, the first ones first. With ``verify`` pixels decide.
@@ -93,7 +93,7 @@ def dedupe(
         calibration = current_calibration(connection, generation.fingerprint, chosen.name)
     vectors = np.stack([items[id_].vector for id_ in ids]) if ids else np.empty((0, chosen.dim), np.float32)
     if threshold is None:
-        threshold = calibration.threshold if calibration else DEFAULT_THRESHOLD
+        threshold = calibration.threshold if calibration else chosen.threshold or DEFAULT_THRESHOLD
     report = DedupeReport(
         chosen.name, threshold, verified=verify, calibrated=bool(calibration), newest_item=max(ids, default=0)
     )
@@ -104,12 +104,11 @@ def dedupe(
         sha256s = {item: place.sha256 for item, place in best.items()}
         pixels = Pixels(sandbox, paths, sha256s, generation.spec.preprocess.view)
         report.near_blank = _drop_near_blank(candidates, pixels)
-        groups, links = group_files(places, candidates, scope)
         judged: Verdicts = {}
-        while verify and _judge(groups, candidates, pixels, judged):
-            groups, links = group_files(places, candidates, scope)
         if verify:
-            report.proposed = _drop_unseen(candidates, judged)
+            report.proposed = _confirm_proposed(candidates, pixels, judged)
+        groups, links = group_files(places, candidates, scope)
+        while verify and _judge(groups, candidates, pixels, judged):
             groups, links = group_files(places, candidates, scope)
     report.rejected_by_verification = sum(found.verdict in _NO_COPY for found in judged.values())
     report.unverified = sum(found.verdict is None for found in judged.values())
@@ -127,6 +126,26 @@ def _drop_near_blank(candidates: Candidates, pixels: Pixels) -> int:
     return len(blank)
 
 
+def _confirm_proposed(candidates: Candidates, pixels: Pixels, judged: Verdicts) -> int:
+    """Look at every proposed pair, and leave what pixels confirm; return how many those are.
+
+    All of them before anything is grouped: what is no copy would hold others apart.
+    """
+    partners: dict[int, list[int]] = {}
+    for a, b in sorted(candidates.proposed):
+        if b in candidates.partners.get(a, {}) and not candidates.is_sure(a, b):
+            partners.setdefault(a, []).append(b)
+    confirmed = 0
+    for a, others in partners.items():
+        for b, found in pixels.judge(a, others).items():
+            judged[frozenset((a, b))] = found
+            if found.verdict is None or found.verdict in _NO_COPY:
+                candidates.drop(a, b)
+            else:
+                confirmed += 1
+    return confirmed
+
+
 def _judge(groups: Sequence[Group], candidates: Candidates, pixels: Pixels, judged: Verdicts) -> bool:
     """Verify the members that were not, and drop the pairs that are no copies; tell whether there were any."""
     dropped = False
@@ -135,25 +154,11 @@ def _judge(groups: Sequence[Group], candidates: Candidates, pixels: Pixels, judg
         new = {
             place.item
             for place, _ in group.members
-            if not candidates.is_sure(keep, place.item) and (keep, place.item) not in judged
+            if not candidates.is_sure(keep, place.item) and frozenset((keep, place.item)) not in judged
         }
         for item, found in (pixels.judge(keep, sorted(new)) if new else {}).items():
-            judged[keep, item] = found
-            unseen = found.verdict is None and candidates.is_proposed(keep, item)
-            if found.verdict in _NO_COPY or unseen:
+            judged[frozenset((keep, item))] = found
+            if found.verdict in _NO_COPY:
                 candidates.drop(keep, item)
                 dropped = True
     return dropped
-
-
-def _drop_unseen(candidates: Candidates, judged: Verdicts) -> int:
-    """Leave of the proposed pairs what pixels confirmed; return how many those are."""
-    confirmed = 0
-    for a, b in candidates.proposed:
-        if b not in candidates.partners.get(a, {}):
-            continue
-        if (a, b) in judged or (b, a) in judged:
-            confirmed += 1
-        elif not candidates.is_sure(a, b):
-            candidates.drop(a, b)
-    return confirmed

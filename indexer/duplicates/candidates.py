@@ -18,7 +18,7 @@ from retrieval.similarity import Float32, Int64
 from retrieval.standing import standing_pairs
 
 # The normalised score from which a pair below the threshold is worth a look at its pixels, which decide.
-STANDS_OUT = 0.4
+STANDS_OUT = 0.2
 _APART = frozenset({DecisionVerdict.SAME_OBJECT, DecisionVerdict.DIFFERENT, DecisionVerdict.CLEARED})
 
 
@@ -44,10 +44,6 @@ class Candidates:
     def is_sure(self, a: int, b: int) -> bool:
         """Tell whether two items are copies without looking: one content, or decided so."""
         return a == b or b in self.same.get(a, ())
-
-    def is_proposed(self, a: int, b: int) -> bool:
-        """Tell whether only pixels can tell of two items."""
-        return (min(a, b), max(a, b)) in self.proposed
 
     def link(self, a: int, b: int, score: float) -> None:
         """Make two items candidates."""

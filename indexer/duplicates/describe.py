@@ -17,7 +17,7 @@ from indexer.store import Store
 from retrieval.alignment.verdict import Kind
 
 # What verification says of (the item that is kept, a member's item).
-Verdicts = dict[tuple[int, int], Judged]
+Verdicts = dict[frozenset[int], Judged]  # by the two items
 
 
 def describe(
@@ -81,7 +81,7 @@ def _why(
         return Kind.ALTERED, f"decided {decided}"
     if candidates.is_sure(keep.item, place.item):
         return Kind.COPY, "decided same as another copy of the kept file"
-    found = judged.get((keep.item, place.item))
+    found = judged.get(frozenset((keep.item, place.item)))
     if found is not None:
         return found.verdict, found.reason
     return None, f"score {score:.3f} >= {threshold:g}"
