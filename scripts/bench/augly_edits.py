@@ -3,12 +3,13 @@
 AugLy 1.0 needs an environment of its own:
 
     python3.11 -m venv ENV && ENV/bin/pip install augly==1.0.0 numpy==1.23.5 Pillow==9.5.0
-    ENV/bin/python scripts/bench/augly_edits.py --data DIR --out SET
+    ENV/bin/python scripts/bench/augly_edits.py --data DIR --out SET [--part 1]
 
 SET gets ``references/``, ``queries/`` and ``queries.csv``: each query, the reference that it was made of (nothing for
 those made of photos that are no reference), and its one to three edits. The photos are those that the built-in encoder
 never saw: the last 51 classes of Caltech-101, and clothing of the senders with odd numbers; the other pictures that
-some edits need are of the BSDS set. `bench/copies.py` measures on it. (Papakipos and Bitton, "AugLy", 2022; Douze et
+some edits need are of the BSDS set. `bench/copies.py` measures on part 0; part 1 has other photos and other draws, and
+is what choices are made on. (Papakipos and Bitton, "AugLy", 2022; Douze et
 al., "The 2021 Image Similarity Dataset and Challenge", 2021.)
 """
 
@@ -204,8 +205,10 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--part", type=int, choices=(0, 1), default=0)
     arguments = parser.parse_args()
-    chosen = photos(arguments.data)[: REFERENCES + STRANGERS]
+    first = arguments.part * (REFERENCES + STRANGERS)
+    chosen = photos(arguments.data)[first : first + REFERENCES + STRANGERS]
     others = sorted((arguments.data / "photos" / "bsds500").rglob("*.jpg"))
     for folder in ("references", "queries"):
         (arguments.out / folder).mkdir(parents=True, exist_ok=True)
@@ -213,7 +216,7 @@ def main() -> None:
         (arguments.out / "references" / f"{number:04}.jpg").write_bytes(path.read_bytes())
     rows = []
     for number, path in enumerate(chosen[:MATCHED] + chosen[REFERENCES:]):
-        image, names = edited(path, others, number)
+        image, names = edited(path, others, first + number)
         image.save(arguments.out / "queries" / f"{number:04}.jpg", quality=90)
         rows.append([f"{number:04}", f"{number:04}" if number < MATCHED else "", " ".join(names)])
     with (arguments.out / "queries.csv").open("w", newline="") as file:

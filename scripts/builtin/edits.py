@@ -1,14 +1,15 @@
 """Edits that need another picture or a page around: with those of `bench/edits.py`, what the encoder learns to see through.
 
-Each takes a picture, another one, and a source of chance. `view` stacks one to three.
+Each takes a picture, another one, and a source of chance. `view` stacks one to three; `further_view` draws from more
+kinds, which no network learns from: projections are fitted on them.
 """
 
 import io
 import random
 from collections.abc import Callable, Sequence
 
-from bench.edits import FITTED, any_colour
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from bench.edits import FITTED, any_colour, recolour
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 Edit = Callable[[Image.Image, Image.Image, random.Random], Image.Image]
 
@@ -158,6 +159,19 @@ def mosaic(picture: Image.Image, _other: Image.Image, chance: random.Random) -> 
     return small.resize(picture.size, Image.Resampling.NEAREST)
 
 
+def turn_freely(picture: Image.Image, _other: Image.Image, chance: random.Random) -> Image.Image:
+    return picture.rotate(
+        chance.uniform(-180, 180), Image.Resampling.BILINEAR, expand=True, fillcolor=any_colour(chance)
+    )
+
+
+def expose(picture: Image.Image, _other: Image.Image, chance: random.Random) -> Image.Image:
+    """Far too dark or too light, then with far less or more contrast."""
+    power = 2 ** chance.uniform(-1.5, 1.5)
+    picture = picture.point([round(255 * (value / 255) ** power) for value in range(256)] * 3)
+    return ImageEnhance.Contrast(picture).enhance(2 ** chance.uniform(-1.3, 1.3))
+
+
 def _lines(
     draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], ink: str, chance: random.Random
 ) -> None:
@@ -178,11 +192,21 @@ def _alone(edit: Callable[[Image.Image, random.Random], Image.Image]) -> Edit:
 WITH_OTHERS: tuple[Edit, ...] = (onto_another, under_another, shine_through, beside_another, meme, on_a_screen, stripes,
     faces, upside_down, detail, sharpen, poster, compress, mosaic)  # fmt: skip
 EDITS: Sequence[Edit] = (*WITH_OTHERS, *map(_alone, FITTED))
+FURTHER: Sequence[Edit] = (*EDITS, turn_freely, expose)
 
 
-def view(picture: Image.Image, other: Image.Image, chance: random.Random) -> Image.Image:
+def further_view(picture: Image.Image, other: Image.Image, chance: random.Random) -> Image.Image:
+    """A view of more kinds of edits, half of the time after other colours."""
+    if chance.random() < 0.5:
+        picture = recolour(picture, chance)
+    return view(picture, other, chance, FURTHER)
+
+
+def view(
+    picture: Image.Image, other: Image.Image, chance: random.Random, edits: Sequence[Edit] = EDITS
+) -> Image.Image:
     """One to three edits on top of each other; what becomes larger than a screen is made smaller at once."""
-    for edit in chance.sample(EDITS, chance.choice([1, 2, 2, 3, 3])):
+    for edit in chance.sample(edits, chance.choice([1, 2, 2, 3, 3])):
         picture = edit(picture, other, chance)
         picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
         picture = (

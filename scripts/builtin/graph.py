@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
@@ -122,14 +122,17 @@ class Graph:
         return model
 
 
-def spec_text(version: str, size: int, spaces: Iterable[str], dim: int) -> str:
-    """The spec that travels with the graph."""
+def spec_text(version: str, size: int, thresholds: Mapping[str, float], dim: int) -> str:
+    """The spec that travels with the graph; ``thresholds`` are {space: the cosine of what is the same}."""
     document = {
         "format": 1,
         "name": "builtin",
         "version": version,
         "input": {"name": "images", "size": size, "fit": "stretch", "layout": "NHWC", "dtype": "uint8"},
-        "spaces": [{"name": space, "dim": dim, "metric": "cosine", "output": space} for space in spaces],
+        "spaces": [
+            {"name": space, "dim": dim, "metric": "cosine", "output": space, "threshold": threshold}
+            for space, threshold in thresholds.items()
+        ],
         "default_space": "object",
     }
     return json.dumps(document, indent=2) + "\n"

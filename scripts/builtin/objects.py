@@ -1,15 +1,13 @@
 """What `object` learns: a projection of what ImageNet's trunk sees, fitted on photos with classes."""
 
 import random
-from collections.abc import Iterable, Iterator
 
 import numpy as np
-import onnxruntime
 import torch
 import torch.nn.functional as F  # noqa: N812  # the field's name for it
 from bench.edits import FITTED, edited
-from builtin.graph import Graph
-from builtin.network import DIM, LAYERS, POWER, BuiltinNetwork
+from builtin.features import Features
+from builtin.network import DIM, BuiltinNetwork
 from builtin.photos import Photo
 from builtin.whitening import class_differences, learned_whitening
 from torch import nn
@@ -19,26 +17,23 @@ from indexer.decoding.limits import Limits
 from retrieval.preprocess import Fit
 from retrieval.training.losses import Objective
 
-AT_ONCE = 16
-SPACE = "object"
 CLASSES, PER_CLASS = 48, 4  # of a step
 STEPS, RATE = 400, 1e-3
 HOLD = 20.0
 
 
-def fitted_projection(
-    network: BuiltinNetwork, photos: list[Photo], size: int
-) -> tuple[np.ndarray, np.ndarray]:
+def fitted_objects(network: BuiltinNetwork, photos: list[Photo], size: int) -> tuple[np.ndarray, np.ndarray]:
     """Weight (d, DIM) and bias (DIM,), halfway between two projections of the trunk's features.
 
     The first is learned whitening: photos of a class should be near, and every photo near an edit of it. The second goes
     on from there, to tell the classes apart, and forgets some of what it never sees; halfway to it most is won and
     little lost (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
     """
-    features = _Features(network, size)
-    rows = features.of(photo.path.read_bytes() for photo in photos)
+    features = Features(network, "object", size)
+    rows = features.of(pixels(photo.path.read_bytes(), size) for photo in photos)
     edits = features.of(
-        edited(photo.path, random.Random(number), kinds=FITTED) for number, photo in enumerate(photos)
+        pixels(edited(photo.path, random.Random(number), kinds=FITTED), size)
+        for number, photo in enumerate(photos)
     )
     labels = [photo.label for photo in photos]
     differences = {"classes": class_differences(rows, labels), "edits": rows - edits}
@@ -80,33 +75,6 @@ def _told_apart(
         optimizer.step()
         schedule.step()
     return head.weight.detach().numpy().T, head.bias.detach().numpy()
-
-
-class _Features:
-    """The trunk's pooled features, by a graph: several times faster than PyTorch on a CPU."""
-
-    def __init__(self, network: BuiltinNetwork, size: int) -> None:
-        graph = Graph()
-        pooled = graph.pooled(graph.trunk(network.trunk), dict.fromkeys(LAYERS[SPACE], POWER))
-        content = graph.model({SPACE: (pooled, network.width(SPACE))}, size).SerializeToString()
-        self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        self._size = size
-
-    def of(self, contents: Iterable[bytes]) -> np.ndarray:
-        """Features (n, d) of files' contents, decoded as the product does."""
-        return np.concatenate(
-            [self._session.run([SPACE], {"images": batch})[0] for batch in self._batches(contents)]
-        )
-
-    def _batches(self, contents: Iterable[bytes]) -> Iterator[np.ndarray]:
-        batch: list[np.ndarray] = []
-        for content in contents:
-            batch.append(pixels(content, self._size))
-            if len(batch) == AT_ONCE:
-                yield np.stack(batch)
-                batch = []
-        if batch:
-            yield np.stack(batch)
 
 
 def pixels(content: bytes, size: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from builtin.edits import LARGEST_SIDE, view
+from builtin.edits import LARGEST_SIDE, Edit, view
 from builtin.photos import Photo
 from PIL import Image
 from torch import Tensor
@@ -21,14 +21,20 @@ FIRST_IS_EDITED = 0.25
 class Views(Dataset[tuple[Tensor, Tensor]]):
     """Item s is step s: (2, n, size, size, 3) uint8 views of n photos, and the (n,) numbers of the photos.
 
-    ``size`` says how large the views of a step are.
+    ``size`` says how large the views of a step are, and ``edited`` makes one of a photo.
     """
 
     def __init__(
-        self, photos: Sequence[Photo], *, steps: range, size: Callable[[int], int], seed: int
+        self,
+        photos: Sequence[Photo],
+        *,
+        steps: range,
+        size: Callable[[int], int],
+        seed: int,
+        edited: Edit = view,
     ) -> None:
         self._contents = [photo.path.read_bytes() for photo in photos]
-        self._steps, self._size, self._seed = steps, size, seed
+        self._steps, self._size, self._seed, self._edited = steps, size, seed, edited
         classes: dict[str | None, list[int]] = defaultdict(list)
         for number, photo in enumerate(photos):
             classes[photo.label].append(number)
@@ -45,9 +51,9 @@ class Views(Dataset[tuple[Tensor, Tensor]]):
         for row, photo in enumerate(chosen):
             picture = opened(self._contents[photo])
             other = opened(self._contents[chance.randrange(len(self._contents))])
-            first = view(picture, other, chance) if chance.random() < FIRST_IS_EDITED else picture
+            first = self._edited(picture, other, chance) if chance.random() < FIRST_IS_EDITED else picture
             views[0, row] = stretched(first, size)
-            views[1, row] = stretched(view(picture, other, chance), size)
+            views[1, row] = stretched(self._edited(picture, other, chance), size)
         return torch.from_numpy(views), torch.tensor(chosen)
 
     def _drawn(self, chance: random.Random) -> list[int]:
