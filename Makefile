@@ -43,7 +43,7 @@ $(VENV)-web/.installed: pyproject.toml
 	touch $@
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[verify]'
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python

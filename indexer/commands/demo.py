@@ -40,6 +40,9 @@ def command(folder: Path, no_page: bool, as_json: bool, quiet: bool) -> None:
         _print(tour, quiet=quiet)
 
 
+_RELATION = {None: "copy of", "copy": "copy of", "identical": "same bytes as", "altered": "altered copy of"}
+
+
 def _print(tour: "Tour", *, quiet: bool) -> None:
     from indexer.commands.output import human_size, note, print_table
 
@@ -54,9 +57,15 @@ def _print(tour: "Tour", *, quiet: bool) -> None:
         click.echo(f"\n$ index query {answer.query} -k {len(answer.results)}")
         rows = [[str(m.rank), f"{m.score:.4f}", m.label or "", m.path] for m in answer.results]
         print_table(["rank", "score", "label", "path"], rows, right=frozenset({"rank", "score"}))
-    click.echo("\n$ index dedupe")
+    click.echo(f"\n$ index dedupe{' --verify' if found.verified else ''}")
     rows = [
-        [str(group.id), f"{member.score_to_keep:.4f}", member.path, "copy of", group.keep]
+        [
+            str(group.id),
+            f"{member.score_to_keep:.4f}",
+            member.path,
+            _RELATION[member.verdict],
+            group.keep,
+        ]
         for group in found.groups
         for member in group.members
     ]

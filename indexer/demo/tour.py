@@ -17,6 +17,8 @@ from indexer.query import QueryAnswer, query
 from indexer.report import write_demo_page
 from indexer.settings import load_settings
 from indexer.store import Store, open_store
+from retrieval.alignment.opencv import opencv
+from retrieval.errors import LibraryMissing
 
 PAGE = "demo.html"
 NEIGHBOURS = 5
@@ -34,6 +36,15 @@ class Tour:
     page: Path | None
 
 
+def can_verify() -> bool:
+    """Tell whether OpenCV is here: notes of one design are copies to a score, and not to pixels."""
+    try:
+        opencv()
+    except LibraryMissing:
+        return False
+    return True
+
+
 def take_tour(folder: Path, progress: Progress, *, with_page: bool = True) -> Tour:
     """Do everything that a new user would do first, in ``folder``.
 
@@ -48,7 +59,7 @@ def take_tour(folder: Path, progress: Progress, *, with_page: bool = True) -> To
     settings = load_settings(path, {})
     report = build(Store(path), [made.folder], settings, progress=progress)
     store = open_store(path)
-    duplicates = dedupe(store, settings)
+    duplicates = dedupe(store, settings, verify=can_verify())
     page = folder / PAGE if with_page else None
     with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
         answers = query(Gallery(store), made.queries, sandbox, k=NEIGHBOURS)
