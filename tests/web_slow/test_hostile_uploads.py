@@ -42,8 +42,9 @@ def content_of(specimen: Specimen, folder: Path) -> bytes | None:
     return path.read_bytes()
 
 
-DEAR = {specimen.name for specimen in bombs_within_the_limits()}
-SPECIMENS = list(specimens())
+# What is as large as it may be and decodes costs two seconds each; `tests/hostile` holds it to them.
+DEAR = {specimen.name for specimen in bombs_within_the_limits() if specimen.expect == {DECODES}}
+SPECIMENS = [specimen for specimen in specimens() if specimen.name not in DEAR]
 
 
 @pytest.mark.timeout(1200)
@@ -53,8 +54,6 @@ def test_every_specimen_is_answered_or_refused_by_name_whoever_takes_it(
 ) -> None:
     sent = 0
     for specimen in SPECIMENS:
-        if call != "query" and specimen.name in DEAR:  # what decodes so is the same for all
-            continue
         content = content_of(specimen, tmp_path)
         if content is None:
             continue
