@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.hostile.crafted import png
 from tests.pictures import picture
 from tests.trust.serving.footprint import MIB, Watch, resident_bytes
-from tests.web_slow.asking import PATIENCE_S, form, until_grouped
+from tests.web_slow.asking import PATIENCE_S, form
 from tests.web_slow.running import Running, running
 
 RESIDENT_BYTES = 1536 * MIB  # of the server and its workers, at any moment
@@ -64,8 +64,7 @@ def assert_uploads_leave_nothing(
     temporary = folder / "temporary"
     temporary.mkdir()
     with running(store, folder / "words", program=program, INDEX_JOBS="1", TMPDIR=str(temporary)) as server:
-        upload_at_once(server, 8, 1.0, seed)  # threads and workers are there from now on
-        until_grouped(server)
+        upload_at_once(server, 8, 2.0, seed)  # threads and workers are there from now on
         watch = Watch(server, temporary)
         with memory_bounded(server):
             met = upload_at_once(server, clients, seconds, seed)
