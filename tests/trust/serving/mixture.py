@@ -49,7 +49,7 @@ class Visitor:
         status, content = self._answer("POST", "/api/v1/builds", b"{}", {"Content-Type": "application/json"})
         assert status == 202, f"answered: a build was answered by {status}, {content[:200]!r}"
         job = f"/api/v1/builds/{json.loads(content)['job']}"
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + 5 * PATIENCE_S
         while (told := json.loads(self._answer("GET", job)[1]))["state"] == "running":
             assert time.monotonic() < until, "usable: a build does not end"
             time.sleep(0.2)
