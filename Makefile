@@ -3,7 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-training test-trust test-web check clean
+INSTALL := -m pip install --quiet --disable-pip-version-check
+# What is developed and tested with is pinned, each file by its hash; our own packages come from this folder.
+LOCKED := --require-hashes --requirement
+OURS := --no-deps --no-build-isolation --editable .
+
+.PHONY: demo test test-training test-trust test-web check lock audit sbom clean
 
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
@@ -26,26 +31,43 @@ test-web: $(VENV)-web/.installed
 check: $(VENV)/.installed-dev
 	scripts/check $(BIN)
 
+# Pins that still fit stay; `make lock ARGS=--upgrade` takes the newest.
+lock: $(VENV)-supply/.installed
+	UV=$(VENV)-supply/bin/uv scripts/lock $(ARGS)
+
+audit: $(VENV)-supply/.installed
+	scripts/audit $(VENV)-supply/bin
+
+sbom: $(VENV)-supply/.installed
+	scripts/sbom --bin $(VENV)-supply/bin $(ARGS)
+
 clean:
-	rm -rf $(VENV) $(VENV)-training $(VENV)-web build dist demo-catalogue
+	rm -rf $(VENV) $(VENV)-training $(VENV)-web $(VENV)-supply build dist demo-catalogue
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)-training/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-training
-	$(VENV)-training/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,timm]'
+	$(VENV)-training/bin/python $(INSTALL) --editable '.[dev,train,timm]'
 	touch $@
 
-$(VENV)-web/.installed: pyproject.toml
+$(VENV)-web/.installed: pyproject.toml requirements/web.lock
 	$(PYTHON) -m venv $(VENV)-web
-	$(VENV)-web/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve,web-tests]'
+	$(VENV)-web/bin/python $(INSTALL) $(LOCKED) requirements/web.lock
+	$(VENV)-web/bin/python $(INSTALL) $(OURS)
+	touch $@
+
+$(VENV)-supply/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-supply
+	$(VENV)-supply/bin/python $(INSTALL) --editable '.[supply]'
 	touch $@
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[verify]'
+	$(BIN)/python $(INSTALL) --editable '.[verify]'
 	touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/.installed-dev: pyproject.toml requirements/dev.lock | $(BIN)/python
+	$(BIN)/python $(INSTALL) $(LOCKED) requirements/dev.lock
+	$(BIN)/python $(INSTALL) $(OURS)
 	touch $@ $(VENV)/.installed

@@ -14,7 +14,7 @@ from indexer.decoding.sandbox import Sandbox
 from indexer.durable import replace_file
 from indexer.verify import Verification, read_pair
 from retrieval.alignment.overlay import blended, differing, laid_on, outlined
-from retrieval.preprocess import Fit, PreprocessSpec
+from retrieval.preprocess import SMALLEST_SIZE, Fit, PreprocessSpec
 from retrieval.similarity import Float64
 
 LARGEST_SIDE = 2048  # pixels; of a larger picture an overlay shows no more
@@ -34,12 +34,12 @@ class Pair:
 
 
 def read_overlay(a: Any, b: Any, found: Verification, side: int, sandbox: Sandbox) -> Pair:
-    """Decode a verified pair again, so that A's longer side has ``side`` pixels, or fewer if the file has.
+    """Decode a verified pair again, so that A's longer side has ``side`` pixels, or as few as the file has.
 
     Raises:
         Unusable: one of them is no picture any more.
     """
-    shape = PreprocessSpec(min(side, max(found.size_a)), Fit.PAD)
+    shape = PreprocessSpec(max(SMALLEST_SIZE, min(side, max(found.size_a))), Fit.PAD)
     first, second = (unpadded(picture) for _, picture in read_pair(a, b, shape, sandbox))
     if found.alignment is None:
         return Pair(first, second, None, None)

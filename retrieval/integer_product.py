@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.onnx_runtime import onnx_runtime
+
 ZERO_POINT = 128  # what the left matrix counts as zero: its uint8 values stand for -128..127
 # The right matrix must keep to 7 bits: processors without VNNI add two products in 16 bits, and 2 * 255 * 64 = 32,640
 # just fits, where 8 bits would be cut off without a word.
@@ -34,8 +36,7 @@ def integer_product(left: npt.NDArray[np.uint8], right: npt.NDArray[np.int8]) ->
 
 @cache
 def _session() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    runtime = onnx_runtime()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(_GRAPH, options, providers=["CPUExecutionProvider"])
+    return runtime.InferenceSession(_GRAPH, options, providers=["CPUExecutionProvider"])

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from retrieval.encoder import EncoderSpec, Space, fingerprint
 from retrieval.errors import EncoderInvalid, VectorsInvalid
+from retrieval.onnx_runtime import onnx_runtime
 from retrieval.preprocess import prepare
 from retrieval.similarity import Float32, Metric, normalise
 
@@ -85,9 +86,8 @@ class OnnxEncoder:
 
 
 def _session(graph: bytes, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    runtime = onnx_runtime()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL_ONLY
@@ -95,7 +95,7 @@ def _session(graph: bytes, threads: int) -> Any:
     # spinning takes from them the cores that everyone waits for, and a third of the whole pipeline's speed.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise EncoderInvalid(f"ONNX Runtime cannot load the graph: {_reason(error)}") from error
 

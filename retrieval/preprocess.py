@@ -13,6 +13,7 @@ from retrieval.errors import EncoderInvalid
 # orientation, flattening; what counts as ink; how a spectrum is drawn). It enters every encoder's fingerprint: change
 # it when one of them changes.
 PIXELS_VERSION = 1
+SMALLEST_SIZE, LARGEST_SIZE = 8, 2048  # pixels that pictures may be decoded to
 
 
 class Fit(StrEnum):
@@ -50,8 +51,8 @@ class PreprocessSpec:
 
     def __post_init__(self) -> None:
         """Refuse a spec that no graph could mean."""
-        if not 8 <= self.size <= 2048:
-            raise EncoderInvalid(f"input size {self.size} px is outside 8..2048")
+        if not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
+            raise EncoderInvalid(f"input size {self.size} px is outside {SMALLEST_SIZE}..{LARGEST_SIZE}")
         if self.layout not in {"NCHW", "NHWC"}:
             raise EncoderInvalid(f"layout {self.layout!r} is neither NCHW nor NHWC")
         if self.dtype not in {"float32", "uint8"}:

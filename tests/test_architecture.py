@@ -13,7 +13,7 @@ SOURCES = sorted(path for package in ("retrieval", "indexer") for path in (ROOT 
 # Library: the modules that may import it (folders end with a slash).
 DOORS = {
     "faiss": {"retrieval/search.py"},
-    "onnxruntime": {"retrieval/onnx_encoder.py", "retrieval/integer_product.py"},
+    "onnxruntime": {"retrieval/onnx_runtime.py"},
     "torch": {"retrieval/backbone.py", "retrieval/training/", "indexer/training_log.py"},
     "PIL": {"indexer/decoding/", "indexer/demo/", "indexer/edits.py"},
     "pillow_heif": {"indexer/decoding/formats.py"},

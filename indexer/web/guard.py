@@ -50,7 +50,10 @@ class Access:
         origin = headers.get("origin")
         if origin is None:
             return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
-        return urlsplit(origin).netloc == headers.get("host")
+        try:
+            return urlsplit(origin).netloc == headers.get("host")
+        except ValueError:  # no address at all
+            return False
 
     def is_token(self, given: str) -> bool:
         """Compare in a time that tells nothing."""

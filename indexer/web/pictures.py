@@ -20,10 +20,9 @@ from indexer.store import Store
 from indexer.verify import Unusable
 from indexer.web.errors import ApiError, Code
 from indexer.web.items import ItemView
-from retrieval.preprocess import Fit, PreprocessSpec, View
+from retrieval.preprocess import SMALLEST_SIZE, Fit, PreprocessSpec, View
 
 LARGEST_SIDE = 2048  # pixels
-_SMALLEST_SIDE = 8  # that pictures are decoded to
 SIDES = (64, 128, 256, 512)  # those that thumbnails are made with
 
 
@@ -65,7 +64,7 @@ def shown(content: bytes, view: ItemView, side: int, sandbox: Sandbox, seen_as: 
         Unusable: it cannot be decoded any more.
     """
     of_sound = seen_as is View.SPECTRUM
-    size = side if of_sound else max(_SMALLEST_SIDE, min(side, max(view.width, view.height)))
+    size = side if of_sound else max(SMALLEST_SIZE, min(side, max(view.width, view.height)))
     shape = PreprocessSpec(size, Fit.PAD, view=View.SPECTRUM if of_sound else View.COLOUR)
     read = read_images([content], shape, sandbox)[0]
     if read.picture is None:

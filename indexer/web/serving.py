@@ -9,6 +9,7 @@ from indexer.settings import Settings
 from indexer.store import Store
 from indexer.web.app import create_app
 from indexer.web.guard import Access
+from indexer.web.patience import Impatient
 from indexer.web.service import Service
 
 _CONNECTIONS = 512
@@ -24,7 +25,7 @@ def serve(
     service.decoding.start()
     config = uvicorn.Config(
         create_app(service, access),
-        http="h11",
+        http=Impatient,
         ws="none",
         log_level="warning",
         access_log=False,

@@ -32,7 +32,6 @@ PRELOADED = (
     "indexer.commands.check",
     "indexer.commands.output",
     "indexer.commands.query",
-    "onnxruntime",
     "retrieval.onnx_encoder",
     "tests.crash.twin",
 )
@@ -159,8 +158,11 @@ def serve(address: str) -> None:
     """Answer requests until stdin closes."""
     import importlib
 
+    from retrieval.onnx_runtime import onnx_runtime
+
     for name in PRELOADED:
         importlib.import_module(name)
+    onnx_runtime()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries those who watched a run
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)

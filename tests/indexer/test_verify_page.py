@@ -75,6 +75,13 @@ def test_without_an_alignment_the_page_says_so_and_the_overlay_shows_both(
         assert overlay.size == (360 + 16 + 360, 270)
 
 
+def test_a_picture_as_small_as_a_pixel_is_verified_and_shown(index: Command, original: Path) -> None:
+    Image.new("RGB", (1, 1), "red").save("dot.png")
+    for a, b in (("dot.png", "a.png"), ("a.png", "dot.png"), ("dot.png", "dot.png")):
+        answer = index("verify", a, b, "--html", "page.html", "--overlay", "o.png")
+        assert answer.code == (0 if a == b else 4), answer.err
+
+
 def test_the_overlay_has_the_size_of_a_and_frames_what_was_changed(index: Command, original: Path) -> None:
     Image.fromarray(changed()).save("b.png")
     assert index("verify", "a.png", "b.png", "--overlay", "o.png").code == 4

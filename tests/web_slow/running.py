@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,19 @@ class Running:
 
 
 @contextmanager
-def running(store: Path, words: Path, **environment: str) -> Iterator[Running]:
-    """Start `index serve`; it has to end in order and must not have met a bug of ours."""
+def running(
+    store: Path, words: Path, *, program: Sequence[str] = ("indexer",), **environment: str
+) -> Iterator[Running]:
+    """Start `index serve`; it has to end in order and must not have met a bug of ours.
+
+    ``program`` is a module and its first arguments: one that breaks the server on purpose, perhaps.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith("INDEX_")}
-    command = [sys.executable, "-m", "indexer", "serve", "--port", "0", "--json", "--store", str(store)]
+    command = [sys.executable, "-m", *program, "serve", "--port", "0", "--json", "--store", str(store)]
     with words.open("wb") as stderr:
-        process = subprocess.Popen(command, env=clean | environment, stdout=subprocess.PIPE, stderr=stderr)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=clean | environment, stdout=subprocess.PIPE, stderr=stderr
+        )
     with process:
         try:
             assert process.stdout is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.web.patience import HEAD_SECONDS
 from tests.web_slow.running import Running, running
 
 HEAD = b"Host: 127.0.0.1\r\n"
@@ -82,6 +83,49 @@ def test_other_methods_do_nothing(server: Running, method: str) -> None:
         assert status(said(server, request.encode())) in {400, 404, 405}
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/api/v1/items/../../../../etc/passwd",
+        "/api/v1/items/%2e%2e%2f%2e%2e%2f%2e%2e%2fetc%2fpasswd/picture",
+        "/api/v1/items/..%c0%af..%c0%afetc%c0%afpasswd/picture",
+        "/api/v1/items/1%00.jpg/picture",
+        "/api/v1/items/1/../../../../../etc/passwd",
+        "/api/v1/items//etc/passwd/picture",
+        "/page/../../../etc/passwd",
+        "/page/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/page/..%5c..%5cetc%5cpasswd",
+        "/page//etc/passwd",
+        "/page/%00",
+        "/page/index.html%00.css",
+        "/../pyproject.toml",
+        "//etc/passwd",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "/api/v1/nights/../../../etc/passwd",
+        "/api/v1/calibrations/..%2f..%2f..%2fetc%2fpasswd",
+        "/api/v1/builds/..%2f..%2f..%2fetc%2fpasswd",
+        "/api/v1/builds/..%2f..%2f..%2fetc%2fpasswd/events",
+    ],
+)
+def test_no_address_climbs_out_of_what_is_served(server: Running, target: str) -> None:
+    request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    answer = said(server, request.encode())
+    assert status(answer) in {400, 404, 422}, answer[:300]
+    assert b"root:" not in answer
+    assert b'siamese-index"\ndescription' not in answer
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://[", "http://[::1", "http://]", "//", "http://\u00e9", "http://127.0.0.1:x", "a" * 900]
+)
+def test_an_origin_that_is_no_address_is_another_site(server: Running, origin: str) -> None:
+    request = (
+        f"POST /api/v1/decisions HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n"
+    )
+    assert status(said(server, request.encode())) == 403
+
+
 def test_requests_in_a_row_are_answered_in_a_row(server: Running) -> None:
     one = b"GET /livez HTTP/1.1\r\n" + HEAD + b"\r\n"
     last = b"GET /api/v1/items/999 HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n"
@@ -129,3 +173,35 @@ def test_a_hundred_who_say_nothing_keep_nobody_out(server: Running) -> None:
     while server.open_files > before + 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert server.open_files <= before + 2
+
+
+def test_whoever_does_not_say_what_he_wants_is_hung_up_on(server: Running) -> None:
+    """At once or bit by bit, on a new connection or after an answer; who has said it may take longer to send the rest."""
+    asked = b"GET /livez HTTP/1.1\r\n" + HEAD + b"\r\n"
+    said_it = b"POST /api/v1/decisions HTTP/1.1\r\n" + HEAD + b"Content-Length: 1000\r\n\r\n"
+    started = time.monotonic()
+    with ExitStack() as held:
+        waiting = [held.enter_context(socket.create_connection(server.address)) for _ in range(4)]
+        slow = held.enter_context(socket.create_connection(server.address))
+        for connection, begun in zip(
+            (*waiting, slow), (b"", b"GET / HT", b"G", asked + b"GET ", said_it), strict=True
+        ):
+            connection.sendall(begun)
+            connection.settimeout(0.2)
+        while waiting or time.monotonic() < started + HEAD_SECONDS + 2:
+            assert time.monotonic() < started + HEAD_SECONDS + 60, (
+                f"{len(waiting)} are waited for without end"
+            )
+            waiting = [connection for connection in waiting if not hung_up(connection)]
+            assert not hung_up(slow)
+
+
+def hung_up(connection: socket.socket) -> bool:
+    """Send a little more, and tell whether the other end is gone."""
+    try:
+        connection.sendall(b"x")
+        return connection.recv(65536) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
