@@ -1,7 +1,7 @@
 """Run `index ...` in processes of its own, a hundred of them in seconds.
 
 A server process imports the command line once and forks for every run. What runs is the whole program, from
-`indexer.cli.run` on, in a session of its own: it can be killed, stopped, starved and stripped of its rights like any
+`indexer.cli.main` on, in a session of its own: it can be killed, stopped, starved and stripped of its rights like any
 other process, and nothing of it is shared with the test but its files.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[2]
 PRELOADED = (
@@ -197,7 +197,6 @@ def _watch(connection: socket.socket) -> None:
 
 def _become(request: dict[str, Any]) -> None:
     """Turn this process into the run."""
-    code = 70
     try:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -209,11 +208,11 @@ def _become(request: dict[str, Any]) -> None:
         os.chdir(request["cwd"])
         if request["unprivileged"]:
             obey_modes()
-        code = _run(request)
+        _run(request)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        os._exit(70)
 
 
 def obey_modes() -> None:
@@ -232,13 +231,13 @@ def obey_modes() -> None:
         raise OSError(ctypes.get_errno(), "cannot give up root's rights")
 
 
-def _run(request: dict[str, Any]) -> int:
-    from indexer.cli import run
+def _run(request: dict[str, Any]) -> NoReturn:
+    from indexer.cli import main
     from tests.crash.twin import TWINS
 
     if request["twin"] is not None:
         TWINS[request["twin"]]()
-    return run(request["arguments"])
+    main(request["arguments"])
 
 
 if __name__ == "__main__":
