@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from indexer import __version__
-from indexer.errors import BUG, IndexerError, from_os_error
+from indexer.errors import BUG, IndexerError, from_memory_error, from_os_error
 from indexer.interrupts import WORDS, interrupted, interruptible
 
 # Verb: what `index --help` says of it. Written here so that the help imports no command.
@@ -123,11 +123,19 @@ def _code_of(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):
         _silence_stdout()
         return 0
-    named = from_os_error(error, "running the command") if isinstance(error, OSError) else error
-    if isinstance(named, IndexerError):
+    named = _named(error)
+    if named is not None:
         _complain(str(named), named.hint)
         return named.exit_code
     return _report_bug()  # with what is needed to mend it
+
+
+def _named(error: Exception) -> IndexerError | None:
+    if isinstance(error, IndexerError):
+        return error
+    doing = "running the command"
+    of_the_system = from_os_error(error, doing) if isinstance(error, OSError) else None
+    return of_the_system or from_memory_error(error, doing)
 
 
 def _complain(message: str, hint: str = "") -> None:
