@@ -82,7 +82,12 @@ class Running:
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
-    def wait(self, timeout_s: float = 60) -> Ended:
+    @property
+    def has_ended(self) -> bool:
+        """Whether it ended, as far as it is known."""
+        return bool(select.select([self._connection], [], [], 0)[0])
+
+    def wait(self, timeout_s: float = 300) -> Ended:
         self._connection.settimeout(timeout_s)
         try:
             code = json.loads(self._replies.readline())["code"]
@@ -101,14 +106,14 @@ class Server:
     """The client's end of the server; ``environment`` is what every run sees, with INDEX_* taken out."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = {k: v for k, v in os.environ.items() if not k.startswith("INDEX_")} | environment
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("INDEX_")} | environment
         self._folder = tempfile.TemporaryDirectory(prefix="index-crash-")
         self._address = str(Path(self._folder.name) / "socket")
         one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a fork takes one thread along
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.server", self._address],
             cwd=ROOT,
-            env=self._environment | one_thread,
+            env=self.environment | one_thread,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -130,11 +135,17 @@ class Server:
         failpoint: str | None = None,
         twin: str | None = None,
         unprivileged: bool = False,
+        stopped: bool = False,
         **environment: str,
     ) -> Running:
-        """Start `index ...` in ``cwd``; ``twin`` breaks it on purpose, ``unprivileged`` holds it to files' modes."""
+        """Start `index ...` in ``cwd``.
+
+        ``twin`` breaks it on purpose, ``unprivileged`` holds it to files' modes; ``stopped`` lets it wait for SIGCONT.
+        """
         folder = tempfile.TemporaryDirectory(prefix="index-run-")
-        environment = self._environment | environment
+        for name in ("out", "err"):  # the run may be killed before it would make them
+            (Path(folder.name) / name).touch()
+        environment = self.environment | environment
         if failpoint is not None:
             environment["INDEX_FAILPOINT"] = failpoint
         request = {
@@ -144,6 +155,7 @@ class Server:
             "folder": folder.name,
             "twin": twin,
             "unprivileged": unprivileged,
+            "stopped": stopped,
         }
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._address)
@@ -208,6 +220,8 @@ def _become(request: dict[str, Any]) -> None:
         os.chdir(request["cwd"])
         if request["unprivileged"]:
             obey_modes()
+        if request["stopped"]:
+            os.kill(os.getpid(), signal.SIGSTOP)
         _run(request)
     finally:
         sys.stdout.flush()
