@@ -18,7 +18,7 @@ TOLD = {
     "decisions": ("hex(first_sha256), hex(second_sha256), verdict, source", "decisions"),
     "calibrations": ("DISTINCT space, source", "calibrations"),
     "listings": ("list, hex(sha256), label, note, active", "listings"),
-    "nights": ("id, item_count", "nights"),
+    "nights": ("DISTINCT item_count", "nights"),
     "findings": ("kind, hex(first_sha256), hex(second_sha256), state, source", "findings"),
     "disposals": ("DISTINCT action, path", "disposals WHERE state = 'done'"),
 }

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from indexer.errors import DONE, REJECTED, USAGE, IndexerError, StoreDamaged
+from indexer.errors import DONE, REJECTED, USAGE, IndexerError, IndexNotFound, StoreDamaged
 from tests.crash.jobs import JOBS, REPAIR, Command, Job, write_shop
 from tests.crash.meaning import Meaning, contents, differences, meaning
 from tests.crash.oracle import Snapshot, assert_store_sound, read_snapshot
@@ -26,6 +26,7 @@ class Whole:
     before: Meaning
     after: Meaning
     states: list[Snapshot | None]
+    answer: list[tuple[str, float]]
     findings: list[str]
     passed: Counter[str]
     seconds: float
@@ -49,12 +50,13 @@ class Play:
             job.change(begins)
             ends = self._copy(begins)
             ended = self._run(ends, job.command, twin="passages_recorded", PASSAGES=str(log))
+            answer = answered(self.server.run(*ANSWERS, cwd=ends))
             for command in job.recovery[1:]:
                 self._run(ends, command)
             states = [] if job.command == REPAIR else [_at_home(begins), _at_home(ends)]
             passed = Counter(log.read_text().split())
-            what = meaning(begins), meaning(ends), states, self._findings(ends), passed
-            self._wholes[name] = Whole(begins, *what, ended.seconds)
+            told = meaning(begins), meaning(ends), states, answer, self._findings(ends)
+            self._wholes[name] = Whole(begins, *told, passed, ended.seconds)
         return self._wholes[name]
 
     def begin(self, name: str, folder: Path | None = None) -> Path:
@@ -65,7 +67,7 @@ class Play:
         """Stop a job at a failpoint, and hold it to everything; say how it ended."""
         case, job = self.begin(name), JOBS[name]
         ended = self.server.run(*job.command, cwd=case, failpoint=f"{point}:{nth}:{action}", twin=twin)
-        assert_told(ended, action, refused=action != "kill" and point in job.refused)
+        assert_told(ended, job, point, action)
         self.hold(name, case, twin=twin)
         subprocess.run(["rm", "-r", case], check=True)
         return f"{action}, exit {ended.code}"
@@ -96,7 +98,8 @@ class Play:
             return
         answer = self.server.run(*ANSWERS, cwd=case)
         assert "Traceback" not in answer.err, f"never silently wrong: {answer.err}"
-        assert answer.code in {DONE, StoreDamaged.exit_code, 10}, f"usable: query exits {answer.code}"
+        refused = answer.code in {StoreDamaged.exit_code, IndexNotFound.exit_code}
+        assert refused or answered(answer) == whole.answer, f"never silently wrong: {answer.out}{answer.err}"
 
     def _assert_recovers(self, case: Path, job: Job, whole: Whole, twin: str | None) -> None:
         for command in job.recovery or (job.command,):
@@ -140,15 +143,24 @@ class Play:
         return target
 
 
-def assert_told(ended: Ended, action: str, *, refused: bool) -> None:
+def answered(ended: Ended) -> list[tuple[str, float]]:
+    """The paths and scores that a query found."""
+    assert ended.code == DONE, f"usable: exit {ended.code}: {ended.err}"
+    return [(found["path"], round(found["score"], 4)) for found in ended.json()["queries"][0]["results"]]
+
+
+def assert_told(ended: Ended, job: Job, point: str, action: str) -> None:
     """What was said of a fault: a disk's own words, or which file the system refused; never a traceback."""
     assert "Traceback" not in ended.err, f"never silently wrong: {ended.err}"
-    if refused:
-        assert (ended.code, "the system refused" in ended.out) == (DONE, True), f"told: {ended}"
+    if action != "kill" and point in job.refused:
+        # A folder that was not synced is no file that stayed: the disk says that it went.
+        named = "the system refused" in ended.out or point.endswith("dirsync")
+        assert ended.code in {DONE, REJECTED}, f"told: exit {ended.code}: {ended.err}"
+        assert named, f"told: {ended.out}"
         return
     assert ended.code == CODES[action], f"told: exit {ended.code}: {ended.err}"
     if action != "kill":
-        assert ended.err.startswith("error: "), f"told: {ended.err}"
+        assert "\nerror: " in f"\n{ended.err}", f"told: {ended.err}"
         assert WORDS[action] in ended.err, f"told: {ended.err}"
 
 

@@ -9,6 +9,7 @@ from tests.crash.passages import in_the_source
 from tests.crash.stopped import Play
 from tests.crash.test_kill import POINTS
 
+pytestmark = pytest.mark.timeout(1800)  # on a machine that is busy with something else
 BUILDS = ("first build", "incremental build")
 OF_EVERY_WRITER = {"transaction.before_commit", "transaction.after_commit"}
 # tests/crash/test_kill.py goes through these, for builds, with every fault.
@@ -32,7 +33,7 @@ def test_a_job_killed_at_any_failpoint_leaves_what_was_or_what_should_be_and_is_
 def test_a_disk_that_fails_or_is_full_at_any_failpoint_is_told_of_and_the_job_is_run_again(
     play: Play, name: str
 ) -> None:
-    for point in set(killed_at(play, name)) - OF_BUILDS:
+    for point in sorted(set(killed_at(play, name)) - OF_BUILDS):
         play.stop(name, point, 1, ("eio", "enospc")[zlib.crc32(f"{name} {point}".encode()) % 2])
 
 

@@ -8,6 +8,8 @@ import pytest
 from tests.crash.power import Disks, cut_power, disks
 from tests.crash.stopped import Play
 
+pytestmark = pytest.mark.timeout(1800)  # on a machine that is busy with something else
+
 
 @pytest.fixture(scope="module")
 def images() -> Iterator[Disks]:

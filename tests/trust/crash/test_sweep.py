@@ -7,7 +7,10 @@ import pytest
 from tests.crash.stopped import Play
 from tests.crash.sweep import ERRORS, KILL, Place, can_trace, places, strike
 
-pytestmark = pytest.mark.skipif(not can_trace(), reason="SKIPPED HERE: strace or ptrace is not to be had")
+pytestmark = [
+    pytest.mark.skipif(not can_trace(), reason="SKIPPED HERE: strace or ptrace is not to be had"),
+    pytest.mark.timeout(1800),  # on a machine that is busy with something else
+]
 KILLS, FAILURES = 10, 3
 
 
