@@ -1,5 +1,17 @@
-"""`python -m indexer` is `index`."""
+"""`index`, and `python -m indexer`: from the first import on, an interrupt ends it without a traceback."""
 
-from indexer.cli import main
+from typing import NoReturn
 
-main()
+from indexer import interrupts
+
+
+def main() -> NoReturn:
+    """Import the command line, and run it."""
+    interrupts.leave_on_signals(f"error: {interrupts.WORDS}\n")
+    from indexer import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -4,15 +4,15 @@ import contextlib
 import gc
 import importlib
 import os
-import signal
 import sys
-from types import FrameType
+from functools import partial
 from typing import NoReturn
 
 import click
 
 from indexer import __version__
-from indexer.errors import BUG, INTERRUPTED, IndexerError, from_os_error
+from indexer.errors import BUG, IndexerError, from_memory_error, from_os_error
+from indexer.interrupts import WORDS, interrupted, interruptible
 
 # Verb: what `index --help` says of it. Written here so that the help imports no command.
 VERBS = {
@@ -86,45 +86,56 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     taking the libraries apart, object by object, would only make the user wait.
     """
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
+    error = click.style("error: ", fg="red", bold=True) if sys.stderr.isatty() else "error: "
+    os._exit(interruptible(partial(_run_and_flush, arguments), f"{error}{WORDS}\n"))
+
+
+def _run_and_flush(arguments: list[str] | None) -> int:
     code = run(arguments)
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
         _silence_stdout()
-    os._exit(code)
+    return code
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Run the command line; return the exit code.
+
+    Raises:
+        KeyboardInterrupt: and nothing else.
+    """
     try:
         result = index.main(arguments, prog_name="index", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted: what was committed is there, and the next run goes on from it")
-        return INTERRUPTED
-    except IndexerError as error:
-        _complain(str(error), error.hint)
-        return error.exit_code
-    except BrokenPipeError:
-        _silence_stdout()
-        return 0
-    except OSError as error:
-        named = from_os_error(error, "running the command")
-        if named is None:
-            return _report_bug()
-        _complain(str(named), named.hint)
-        return named.exit_code
-    except Exception:  # a bug of ours: say so, with what is needed to mend it
-        return _report_bug()
+    except Exception as error:
+        if interrupted() or isinstance(error, click.Abort):  # which is click's name for it
+            raise KeyboardInterrupt from error
+        return _code_of(error)
     return result if isinstance(result, int) else 0
 
 
-def _interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (a signal handler's)
-    raise KeyboardInterrupt
+def _code_of(error: Exception) -> int:
+    """Say what went wrong; return the exit code that it has."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        _silence_stdout()
+        return 0
+    named = _named(error)
+    if named is not None:
+        _complain(str(named), named.hint)
+        return named.exit_code
+    return _report_bug()  # with what is needed to mend it
+
+
+def _named(error: Exception) -> IndexerError | None:
+    if isinstance(error, IndexerError):
+        return error
+    doing = "running the command"
+    of_the_system = from_os_error(error, doing) if isinstance(error, OSError) else None
+    return of_the_system or from_memory_error(error, doing)
 
 
 def _complain(message: str, hint: str = "") -> None:

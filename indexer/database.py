@@ -103,6 +103,8 @@ class Database:
         writer = self._engine.execution_options(writes=True)
         with self._named_errors(), writer.connect() as connection, connection.begin():
             yield connection
+            failpoint("transaction.before_commit")
+        failpoint("transaction.after_commit")
 
     def revision(self) -> str | None:
         """Return the schema's revision, or None for a database that has no tables yet.

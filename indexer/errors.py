@@ -8,6 +8,7 @@ IndexerError
 │   └── DiskFailed       12   the system could not read or write it
 ├── NewerFormat          13   made by a newer version of this program
 ├── NoSpace              14   the disk is full
+│   └── NoMemory         14   the memory is full
 ├── PermissionRefused    15   the system refused to read or write
 └── WrongEncoder         16   the index was made with another encoder than the one at hand
 """
@@ -65,6 +66,10 @@ class NoSpace(IndexerError):
     exit_code = 14
 
 
+class NoMemory(NoSpace):
+    """The memory, or what this process may have of it, is full."""
+
+
 class PermissionRefused(IndexerError):
     """The system refused to read or write something that this command needs."""
 
@@ -82,6 +87,18 @@ class DiskFailed(StoreDamaged):
 
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# What the system's loader and the libraries say in place of a MemoryError.
+_NO_MEMORY = (
+    "failed to map segment",
+    "cannot allocate memory",
+    "cannot enable executable stack",
+    "failed to allocate memory",
+    "bad allocation",
+    "bad_alloc",
+    "can't start new thread",
+)
+# A disk that fails, a device or a share that is gone. Local disks interrupt no call of ours; network shares do.
+_FAILED = {errno.EIO, errno.EINTR, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -94,11 +111,24 @@ def from_os_error(error: OSError, doing: str) -> IndexerError | None:
         )
     if error.errno in _REFUSED:
         return PermissionRefused(f"permission refused while {doing}{where}", "check who owns it and its mode")
-    if error.errno == errno.EIO:
+    if error.errno in _FAILED:
         return DiskFailed(
             f"{error.strerror} while {doing}{where}", "check the disk, then run the same command again"
         )
     return None
+
+
+def from_memory_error(error: BaseException, doing: str) -> NoMemory | None:
+    """Name what was raised because the memory is full, or return None for anything else."""
+    words = str(error).lower()
+    is_one = isinstance(error, MemoryError) or (
+        isinstance(error, (ImportError, RuntimeError, OSError)) and any(said in words for said in _NO_MEMORY)
+    )
+    if not is_one:
+        return None
+    return NoMemory(
+        f"not enough memory while {doing}", "end other programs, or allow this one more, and run it again"
+    )
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def repair(store: Store, settings: Settings) -> RepairReport:
         StoreLocked: another process is writing.
         IndexNotFound: nothing could be saved, and no catalogue is left to build from.
     """
-    report = RepairReport(check(store))
+    report = RepairReport(_check_first(store))
     if any(finding.kind == DISPOSAL_UNFINISHED for finding in report.found):
         with store.writing():
             report.done += finish(store)
@@ -82,6 +82,24 @@ def repair(store: Store, settings: Settings) -> RepairReport:
     _rebuild(store, generation, reachable, settings, report.done)
     report.left = _damage(check(store))
     return report
+
+
+def _check_first(store: Store) -> list[Finding]:
+    """Check; where nothing is committed but catalogues are known, a repair was killed that had dropped what was.
+
+    Raises:
+        IndexNotFound: there is nothing to build from.
+    """
+    try:
+        return check(store)
+    except IndexNotFound:
+        if store.database.revision() is None:
+            raise
+        with store.database.reading() as connection:
+            if connection.execute(select(Catalogue.id)).first() is None:
+                raise
+    lost = "the catalogues are known, but no generation is there"
+    return [Finding(Severity.DAMAGE, "generation-lost", str(store.path), lost)]
 
 
 def _damage(findings: Iterable[Finding]) -> list[Finding]:

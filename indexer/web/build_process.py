@@ -4,13 +4,12 @@ Lines have ``done`` and ``total``, and the last one ``report``, or ``error`` wit
 """
 
 import json
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from indexer import interrupts
 from indexer.build import build
 from indexer.errors import BUG, DONE, INTERRUPTED, IndexerError
 from indexer.settings import load_settings
@@ -34,26 +33,22 @@ class _Progress:
 
 def main() -> int:
     """Build the catalogues that an index remembers; return the exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    last = {"error": {"message": interrupts.WORDS, "hint": None, "exit_code": INTERRUPTED}}
+    return interrupts.interruptible(_build, f"{json.dumps(last)}\n", sys.stdout.fileno())
+
+
+def _build() -> int:
     path = Path(sys.argv[1])
     try:
         report = build(Store(path), [], load_settings(path, {}), progress=_Progress())
     except IndexerError as error:
         _tell({"error": {"message": str(error), "hint": error.hint or None, "exit_code": error.exit_code}})
         return error.exit_code
-    except KeyboardInterrupt:
-        message = "interrupted: what was committed is there, and the next build goes on from it"
-        _tell({"error": {"message": message, "hint": None, "exit_code": INTERRUPTED}})
-        return INTERRUPTED
     except Exception as error:  # a bug of ours: its lines go to stderr, which is the server's
         _tell({"error": {"message": f"a bug of ours: {error}", "hint": None, "exit_code": BUG}})
         raise
     _tell({"report": report.to_dict()})
     return DONE
-
-
-def _interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (a signal handler's)
-    raise KeyboardInterrupt
 
 
 def _tell(document: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Run `index ...` in processes of its own, a hundred of them in seconds.
 
 A server process imports the command line once and forks for every run. What runs is the whole program, from
-`indexer.cli.run` on, in a session of its own: it can be killed, stopped, starved and stripped of its rights like any
+`indexer.cli.main` on, in a session of its own: it can be killed, stopped, starved and stripped of its rights like any
 other process, and nothing of it is shared with the test but its files.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[2]
 PRELOADED = (
@@ -81,7 +81,12 @@ class Running:
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
-    def wait(self, timeout_s: float = 60) -> Ended:
+    @property
+    def has_ended(self) -> bool:
+        """Whether it ended, as far as it is known."""
+        return bool(select.select([self._connection], [], [], 0)[0])
+
+    def wait(self, timeout_s: float = 300) -> Ended:
         self._connection.settimeout(timeout_s)
         try:
             code = json.loads(self._replies.readline())["code"]
@@ -100,14 +105,14 @@ class Server:
     """The client's end of the server; ``environment`` is what every run sees, with INDEX_* taken out."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = {k: v for k, v in os.environ.items() if not k.startswith("INDEX_")} | environment
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("INDEX_")} | environment
         self._folder = tempfile.TemporaryDirectory(prefix="index-crash-")
         self._address = str(Path(self._folder.name) / "socket")
         one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a fork takes one thread along
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.server", self._address],
             cwd=ROOT,
-            env=self._environment | one_thread,
+            env=self.environment | one_thread,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -118,7 +123,7 @@ class Server:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(120)
         self._process.stdout.close()
         self._folder.cleanup()
 
@@ -129,11 +134,17 @@ class Server:
         failpoint: str | None = None,
         twin: str | None = None,
         unprivileged: bool = False,
+        stopped: bool = False,
         **environment: str,
     ) -> Running:
-        """Start `index ...` in ``cwd``; ``twin`` breaks it on purpose, ``unprivileged`` holds it to files' modes."""
+        """Start `index ...` in ``cwd``.
+
+        ``twin`` breaks it on purpose, ``unprivileged`` holds it to files' modes; ``stopped`` lets it wait for SIGCONT.
+        """
         folder = tempfile.TemporaryDirectory(prefix="index-run-")
-        environment = self._environment | environment
+        for name in ("out", "err"):  # the run may be killed before it would make them
+            (Path(folder.name) / name).touch()
+        environment = self.environment | environment
         if failpoint is not None:
             environment["INDEX_FAILPOINT"] = failpoint
         request = {
@@ -143,6 +154,7 @@ class Server:
             "folder": folder.name,
             "twin": twin,
             "unprivileged": unprivileged,
+            "stopped": stopped,
         }
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._address)
@@ -199,7 +211,6 @@ def _watch(connection: socket.socket) -> None:
 
 def _become(request: dict[str, Any]) -> None:
     """Turn this process into the run."""
-    code = 70
     try:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -211,11 +222,13 @@ def _become(request: dict[str, Any]) -> None:
         os.chdir(request["cwd"])
         if request["unprivileged"]:
             obey_modes()
-        code = _run(request)
+        if request["stopped"]:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        _run(request)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        os._exit(70)
 
 
 def obey_modes() -> None:
@@ -234,13 +247,13 @@ def obey_modes() -> None:
         raise OSError(ctypes.get_errno(), "cannot give up root's rights")
 
 
-def _run(request: dict[str, Any]) -> int:
-    from indexer.cli import run
+def _run(request: dict[str, Any]) -> NoReturn:
+    from indexer.cli import main
     from tests.crash.twin import TWINS
 
     if request["twin"] is not None:
         TWINS[request["twin"]]()
-    return run(request["arguments"])
+    main(request["arguments"])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from indexer.errors import IndexerError
 from tests.conftest import Command
 
 QUERY = "catalogue/cup/00.jpg"
-DAMAGED = 12
+DAMAGED, NOTHING_COMMITTED = 12, 10
 
 
 def answers(index: Command) -> list[tuple[str, float, str]]:
@@ -131,6 +131,17 @@ def test_a_changed_row_is_never_an_answer_and_is_healed(
     assert "Traceback" not in found.err
     assert index("check").code == DAMAGED
     assert_repair_heals(index, sound, catalogue)
+
+
+def test_a_repair_that_was_killed_while_no_generation_was_left_is_run_again(
+    index: Command, catalogue: Path, sound: list[tuple[str, float, str]]
+) -> None:
+    with closing(sqlite3.connect(".index/catalog.db")) as database, database:
+        database.execute("DELETE FROM faiss_files")
+        database.execute("DELETE FROM generations")
+    assert index("query", QUERY).code == NOTHING_COMMITTED
+    assert index("check", "--repair").code == 0
+    assert (index("check").code, answers(index)) == (0, sound)
 
 
 @pytest.mark.parametrize("damage", ["garbage", "cut in half", "zeros in the middle"])

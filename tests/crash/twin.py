@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.crash.job_twins import JOB_TWINS
+from tests.crash.passages import passages_recorded
+
 
 def rows_before_files() -> None:
     """Commit the generation's row, and only then write the FAISS files that it names."""
@@ -181,6 +184,8 @@ TWINS: dict[str, Callable[[], None]] = {
         damage_answered,
         files_not_synced,
         folder_not_synced,
+        passages_recorded,
+        *JOB_TWINS,
     )
 }
 
