@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import onnxruntime
 from builtin.graph import Graph
 from builtin.network import LAST_BLOCK, LAYERS, POWER, SHARED_BLOCKS, BuiltinNetwork
+
+from retrieval.onnx_runtime import onnx_runtime
 
 AT_ONCE = 16
 TAIL = "copy."  # before the names of the tail's weights: without it, they are those of ImageNet's trunk
@@ -32,7 +33,7 @@ class Features:
         graph = Graph()
         pooled = add_pooled(graph, network)[space]
         content = graph.model({space: (pooled, network.width(space))}, size).SerializeToString()
-        self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        self._session = onnx_runtime().InferenceSession(content, providers=["CPUExecutionProvider"])
         self._space = space
 
     def of(self, pictures: Iterable[np.ndarray]) -> np.ndarray:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import (
+
+from retrieval.onnx_runtime import onnx_runtime
+
+onnx_runtime()  # before anything else loads it
+from onnxruntime.quantization import (  # noqa: E402
     CalibrationDataReader,
     CalibrationMethod,
     QuantFormat,
