@@ -189,7 +189,8 @@ def _rebuild(
         done.append(f"wrote the FAISS files of generation {committed.id}")
     else:
         raise IndexNotFound(
-            "nothing could be saved, and no catalogue is left to build from", "run `index build FOLDER`"
+            f"nothing could be saved of {store.database.path}, and no catalogue is left to build from",
+            "run `index build FOLDER`",
         )
 
 
