@@ -41,6 +41,8 @@ _ROWS_AT_ONCE = 10_000
 MALFORMED, UNREADABLE = "database-malformed", "unreadable"
 # What a repair must not drop: nothing else could say it again.
 DECISION_DAMAGED, LISTING_DAMAGED = "decision-damaged", "listing-damaged"
+# What nothing but the encoder itself can mend.
+ENCODER_DIFFERS = "encoder-differs"
 # A file that a killed `index dedupe` may or may not have moved.
 DISPOSAL_UNFINISHED = "disposal-unfinished"
 
@@ -260,7 +262,7 @@ def _check_encoder(store: Store) -> Iterator[Finding]:
     except StoreDamaged:
         return  # found already, where the generation was checked
     except IndexerError as error:
-        yield Finding(Severity.DAMAGE, "encoder-differs", "encoder", f"{error}; {error.hint}")
+        yield Finding(Severity.DAMAGE, ENCODER_DIFFERS, "encoder", f"{error}; {error.hint}")
 
 
 def _check_catalogues(store: Store) -> Iterator[Finding]:

@@ -4,7 +4,8 @@
 2. Rows that are not what was written are dropped, and so are generations that cannot be read; decisions, which
    nothing else could say again, are set aside in a text file beside the database.
 3. The catalogues that can be reached are built again, which encodes what lacks a vector and nothing else that did
-   not change, and every FAISS file is written anew.
+   not change, and every FAISS file is written anew. Where the encoder is gone, or is not what it was, nothing is
+   encoded: a damaged graph would give every picture a damaged vector. What has vectors goes on being found.
 
 The catalogue is read, never written. Each step is a transaction of its own: a repair that is killed is run again.
 """
@@ -19,6 +20,7 @@ from indexer.build import build
 from indexer.check import (
     DECISION_DAMAGED,
     DISPOSAL_UNFINISHED,
+    ENCODER_DIFFERS,
     LISTING_DAMAGED,
     MALFORMED,
     UNREADABLE,
@@ -68,15 +70,18 @@ def repair(store: Store, settings: Settings) -> RepairReport:
     if any(finding.kind == DISPOSAL_UNFINISHED for finding in report.found):
         with store.writing():
             report.done += finish(store)
-    if not _damage(report.found):
+    report.left = [finding for finding in _damage(report.found) if finding.kind == ENCODER_DIFFERS]
+    if report.left == _damage(report.found):
         return report
     if {MALFORMED, UNREADABLE} & {finding.kind for finding in _damage(report.found)}:
         with store.locked():
             report.done.append(salvage(store))
     with store.writing():
         generation = _newest_readable_generation(store, report.done)
-        _drop_rows(store, _damage(_check_again(store)), report.done)
-        reachable = _reachable_catalogues(store)
+        damage = _damage(_check_again(store))
+        _drop_rows(store, damage, report.done)
+        can_encode = all(finding.kind != ENCODER_DIFFERS for finding in damage)
+        reachable = _reachable_catalogues(store) if can_encode else {}
         if generation is not None:
             _drop_lost_files(store, generation, reachable, report.done)
     _rebuild(store, generation, reachable, settings, report.done)
@@ -153,7 +158,7 @@ def _reachable_catalogues(store: Store) -> dict[int, Path]:
 def _drop_lost_files(
     store: Store, generation: Committed, reachable: dict[int, Path], done: list[str]
 ) -> None:
-    """Delete the files whose vectors are lost and whose catalogue is gone: nothing can answer for them."""
+    """Delete the files whose vectors are lost and cannot be made again: nothing can answer for them."""
     with store.database.writing() as connection:
         lost = items_without_vectors(connection, generation)
         gone = 0
@@ -161,7 +166,7 @@ def _drop_lost_files(
             unreachable = delete(File).where(File.item_id == id_, File.catalogue_id.not_in(reachable))
             gone += connection.execute(unreachable).rowcount
         if gone:
-            done.append(f"dropped {gone} files whose vectors are lost and whose catalogue is gone")
+            done.append(f"dropped {gone} files whose vectors are lost and cannot be made again for now")
 
 
 def _rebuild(
