@@ -73,7 +73,7 @@ def check(store: Store) -> list[Finding]:
         IndexNotFound, NewerFormat, PermissionRefused: there is nothing that this version could check.
     """
     try:
-        revision = store.database.revision()
+        revision = store.revision()
     except StoreDamaged as error:
         return [Finding(Severity.DAMAGE, MALFORMED, str(store.database.path), str(error))]
     if revision is None:
