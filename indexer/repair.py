@@ -36,7 +36,7 @@ from indexer.salvage import salvage
 from indexer.set_aside import set_aside_decisions, set_aside_listings
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.tables import Calibration, Catalogue, Embedding, FaissFile, File, Generation, Item, Night
+from indexer.tables import Calibration, Catalogue, Embedding, Encoder, FaissFile, File, Generation, Item, Night
 from indexer.tables import Finding as FindingRow
 
 # Rows on which no others hang. Without its row a night is gone over again, which finds what is in the ledger already;
@@ -137,9 +137,10 @@ def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None
 
 
 def _drop_orphans(connection: Connection) -> None:
-    """Delete rows whose item is gone, which a salvaged database may hold."""
+    """Delete rows whose item, or encoder, is gone, which a salvaged database may hold: ids are given again."""
     items = select(Item.id)
     connection.execute(delete(Embedding).where(Embedding.item_id.not_in(items)))
+    connection.execute(delete(Embedding).where(Embedding.encoder_id.not_in(select(Encoder.id))))
     connection.execute(delete(File).where(File.item_id.not_in(items)))
     connection.execute(delete(File).where(File.catalogue_id.not_in(select(Catalogue.id))))
     generations = select(Generation.id)
@@ -176,6 +177,11 @@ def _rebuild(
     settings: Settings,
     done: list[str],
 ) -> None:
+    if reachable and generation is None and not _knows_its_encoder(store, settings):
+        raise IndexNotFound(
+            f"what could be saved of {store.database.path} does not say which encoder the index was made with",
+            "run `index build`, with --encoder where it was not the built-in one",
+        )
     if reachable:
         report = build(store, list(reachable.values()), settings, rebuild_cache=True)
         done.append(
@@ -197,6 +203,12 @@ def _rebuild(
             f"nothing could be saved of {store.database.path}, and no catalogue is left to build from",
             "run `index build FOLDER`",
         )
+
+
+def _knows_its_encoder(store: Store, settings: Settings) -> bool:
+    with store.database.reading() as connection:
+        rows = connection.execute(select(Encoder.id)).first()
+    return settings.encoder is not None or rows is not None
 
 
 def _no_change(connection: Connection) -> None:
