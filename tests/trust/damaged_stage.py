@@ -33,6 +33,7 @@ CLOSED, LOGGED = "closed", "logged"
 DATABASE, LOG, SHARED = "catalog.db", "catalog.db-wal", "catalog.db-shm"
 OLDER_STATE_IS_SOUND = {DATABASE, LOG, SHARED}  # SQLite takes a log that ends early for one that was never longer
 LOSES_ALL = {"put_older", "swap", "delete", "empty", "to_folder", "dangle"}
+NEAREST = 8  # of 13: a search that misses one gives another answer
 REFUSALS = {2, 10, 12, 13, 15, 16}
 
 Answers = list[tuple[str, float, str | None, str]]
@@ -102,11 +103,11 @@ class DamagedStage:
         _told(run(case, "build", case / "catalogue", "--encoder", case / "encoder", "--quiet"))
 
     def _other_store(self) -> Path:
-        """Make a store of the same encoder over another catalogue."""
+        """Make a store of another catalogue, by another encoder."""
         case = self._folder / "foreign"
         for i in range(3):
             noise(case / f"catalogue/a/{i:02d}.png", 500 + i)
-        shutil.copytree(self._templates[CLOSED] / "encoder", case / "encoder")
+        write_tiny_encoder(case / "encoder", seed=1, size=8, dim=8)
         self._build(case)
         return case
 
@@ -134,7 +135,7 @@ class DamagedStage:
 
         def ask() -> int:
             with Index(case / ".index") as index:
-                print(json.dumps([match.to_dict() for match in index.query(pixels, k=20)]))
+                print(json.dumps([match.to_dict() for match in index.query(pixels, k=NEAREST)]))
             return 0
 
         return ended_as(case, ask)
@@ -142,6 +143,13 @@ class DamagedStage:
     def names(self, condition: str) -> list[str]:
         """The objects that may be damaged, by their place in the case's folder."""
         return self._targets[condition]
+
+    def answering_file(self) -> str:
+        """The FAISS file that answers come from."""
+        newest = "SELECT sha256 FROM faiss_files WHERE space = 'object' ORDER BY generation_id DESC LIMIT 1"
+        with database_copy(self._templates[CLOSED] / ".index") as connection:
+            (sha256,) = connection.execute(newest).fetchone()
+        return f".index/faiss/{sha256}.faiss"
 
     def _target(self, case: Path, condition: str, name: str) -> Target:
         path, older = case / name, self._older[condition] / name
@@ -174,10 +182,10 @@ class DamagedStage:
             assert checked.code == 12, f"query refuses {answered.err!r}, check exits {checked.code}"
         if kind in IN_THE_WAY:
             return [*told, "in the way: " + self._clear(case, name, kind)]
-        if name.startswith("encoder"):
-            return [*told, self._meet_repair_without_the_encoder(case, name)]
         if checked.code == 0 and told == ["query: sound"]:
             return [*told, "unharmed"]
+        if name.startswith("encoder"):
+            return [*told, self._meet_repair_without_the_encoder(case, name)]
         return [*told, self._meet_repair(case, name, kind)]
 
     def _judge(self, ended: Ended, name: str, what: str, *, labelled: bool = True) -> str:

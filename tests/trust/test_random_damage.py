@@ -11,7 +11,7 @@ from tests.trust.damaged_stage import CLOSED, LOGGED, DamagedStage
 from tests.trust.damages import DAMAGES
 
 FAISS, DATABASE = "faiss", ".index/catalog.db"
-FLIPS = 60
+FLIPS = 40
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_an_object_damaged_in_any_way_never_gives_another_answer(
 ) -> None:
     seed = random.SystemRandom().randrange(10**6)
     print(f"drawn from {seed}")
-    (path, *_) = [path for path in stage.names(LOGGED) if name in path.split("/") or path.endswith(f"/{name}")]
+    (path, *_) = [path for path in stage.names(LOGGED) if name in path.split("/")]
     stage.play(LOGGED, path, kind, random.Random(seed))
 
 
@@ -66,6 +66,4 @@ def test_a_program_that_does_not_hold_faiss_files_to_their_names_is_caught(
     """It searches by the ids and vectors of a damaged file."""
     monkeypatch.setattr(durable, "sha256_of", lambda path: Path(path).stem)
     monkeypatch.setattr(lookup, "FAISS_TOLERANCE", float("inf"))
-    (name, _) = [path for path in stage.names(CLOSED) if path.endswith(".faiss")]
-    told = [broken_promise(stage, path, "flip", 60) for path in stage.names(CLOSED) if path.endswith(".faiss")]
-    assert any(promise != "none" for promise in told), told
+    assert broken_promise(stage, stage.answering_file(), "flip", 200).startswith("never silently wrong")
