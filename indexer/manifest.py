@@ -83,7 +83,10 @@ def _parquet_rows(path: Path) -> list[dict[str, str]]:
     pa, parquet = require_pyarrow(f"reading {path}")
     try:
         rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
-    except (pa.ArrowException, OSError) as error:  # an error of the system's has a number, one of the format's has none
+    except (
+        pa.ArrowException,
+        OSError,
+    ) as error:  # an error of the system's has a number, one of the format's has none
         if getattr(error, "errno", None):
             raise
         raise UsageRefused(f"{path} is not a Parquet file: {error}") from error

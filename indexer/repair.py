@@ -36,7 +36,17 @@ from indexer.salvage import salvage
 from indexer.set_aside import set_aside_decisions, set_aside_listings
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.tables import Calibration, Catalogue, Embedding, Encoder, FaissFile, File, Generation, Item, Night
+from indexer.tables import (
+    Calibration,
+    Catalogue,
+    Embedding,
+    Encoder,
+    FaissFile,
+    File,
+    Generation,
+    Item,
+    Night,
+)
 from indexer.tables import Finding as FindingRow
 
 # Rows on which no others hang. Without its row a night is gone over again, which finds what is in the ledger already;

@@ -92,7 +92,11 @@ def _from_file(path: Path) -> dict[str, Any]:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        except (ValueError, RecursionError, IsADirectoryError) as error:  # ValueError: also of digits without end
+        except (
+            ValueError,
+            RecursionError,
+            IsADirectoryError,
+        ) as error:  # ValueError: also of digits without end
             raise UsageRefused(
                 f"{path} is not TOML: {error}", "mend it, or remove it for the defaults"
             ) from error

@@ -122,7 +122,9 @@ def _text(value: object, name: str) -> str:
     """Return a JSON text, or number, that is short, and that a database and a terminal can take."""
     text = str(value)
     if not isinstance(value, str | int | float) or len(text) > _MAX_CHARACTERS or not text.isprintable():
-        raise EncoderInvalid(f"{name} must be at most {_MAX_CHARACTERS} printable characters, got {text[:50]!r}")
+        raise EncoderInvalid(
+            f"{name} must be at most {_MAX_CHARACTERS} printable characters, got {text[:50]!r}"
+        )
     return text
 
 

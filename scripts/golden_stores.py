@@ -63,7 +63,16 @@ def make(place: Path, code: Path) -> None:
     index(place, code, "label", "catalogue/cup/2.png", "mug")
     verbs = index(place, code, "--help")
     if "decide " in verbs:
-        index(place, code, "decide", "catalogue/cup/1.png", "catalogue/cup/2.png", "different", "--note", "handle")
+        index(
+            place,
+            code,
+            "decide",
+            "catalogue/cup/1.png",
+            "catalogue/cup/2.png",
+            "different",
+            "--note",
+            "handle",
+        )
     if "list " in verbs:
         index(place, code, "list", "add", "fraud", "catalogue/ewer/2.png")
     if "nightly " in verbs:
@@ -82,6 +91,7 @@ def index(place: Path, code: Path, *arguments: str, expected: int | None = 0) ->
     done = subprocess.run(
         [sys.executable, "-m", "indexer", *arguments],
         cwd=place,
+        check=False,
         env=environment | {"PYTHONPATH": str(code)},
         capture_output=True,
         text=True,
@@ -108,7 +118,11 @@ def pack(place: Path, target: Path) -> None:
     with tarfile.open(target, "w:gz") as archive:
         for name in (".index", "catalogue", "encoder", "labels.csv", "answer.json"):
             archive.add(place / name, f"golden/{name}")
-    print(target, target.stat().st_size, json.loads((place / "answer.json").read_text())["queries"][0]["results"][0])
+    print(
+        target,
+        target.stat().st_size,
+        json.loads((place / "answer.json").read_text())["queries"][0]["results"][0],
+    )
 
 
 if __name__ == "__main__":

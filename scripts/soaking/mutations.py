@@ -1,5 +1,6 @@
 """Files of six picture formats, broken at random, decoded: a picture within the limits, or a reason."""
 
+import os
 from pathlib import Path
 
 from tests.hostile.mutations import FORMATS, hold, mutation
@@ -9,8 +10,11 @@ MUTATIONS_A_ROUND = 500  # 200,000 in all
 
 
 class Part:
-    def __init__(self, folder: Path) -> None:
-        """Nothing is written but what broke a promise."""
+    def __init__(self, _folder: Path) -> None:
+        """Send what libtiff prints of broken files nowhere, as a worker does."""
+        self._stderr = os.dup(2)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
 
     def play(self, seed: int, iteration: int) -> list[str]:
         kind = FORMATS[iteration % len(FORMATS)]
@@ -18,4 +22,5 @@ class Part:
         return [f"{kind}: {hold(mutation(kind, first + i))}" for i in range(MUTATIONS_A_ROUND)]
 
     def close(self) -> None:
-        """Nothing is open."""
+        os.dup2(self._stderr, 2)
+        os.close(self._stderr)

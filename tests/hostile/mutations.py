@@ -7,13 +7,14 @@ A mutation is drawn from a number, so that every one can be made again. What bro
 import hashlib
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from indexer.decoding.decode import decode
+from indexer.decoding.formats import JPEG
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure
 from retrieval.preprocess import Fit
@@ -74,9 +75,14 @@ SEEDS = seeds()
 
 
 def mutation(kind: str, number: int) -> bytes:
-    """Break a file of a format: the same in the same way every time."""
-    draw = random.Random(f"{kind} {number}")
-    data = bytearray(draw.choice(SEEDS[kind]))
+    """Break a picture of a format: the same in the same way every time."""
+    return broken(SEEDS[kind], f"{kind} {number}")
+
+
+def broken(intact: Sequence[bytes], name: str) -> bytes:
+    """Break one of some files in ways that are drawn from a name."""
+    draw = random.Random(name)
+    data = bytearray(draw.choice(intact))
     for _ in range(draw.choice([1, 1, 2, 3, 8])):
         draw.choice(_MUTATIONS)(data, draw)
     return bytes(data)
@@ -155,13 +161,19 @@ def fate(data: bytes) -> str:
         with deadline(SECONDS):
             picture = decode(data, size=SIDE, fit=Fit.PAD, limits=LIMITS)
     except DecodeFailure as failure:
-        assert 10 < len(str(failure)) < 400, f"a message of {len(str(failure))} characters"
-        assert str(failure).isprintable(), f"a message that cannot be printed: {str(failure)!r}"
-        return str(failure.reason)
+        return _told(failure)
     assert picture.pixels.shape == (SIDE, SIDE, 3), f"pixels of shape {picture.pixels.shape}"
     assert picture.pixels.dtype == np.uint8, f"pixels of {picture.pixels.dtype}"
-    assert 0 < picture.width * picture.height <= LIMITS.max_pixels, f"{picture.width} x {picture.height} pixels"
+    most = LIMITS.max_pixels * (JPEG.pixel_share if picture.format == "JPEG" else 1)
+    assert 0 < picture.width * picture.height <= most, f"{picture.width} x {picture.height} pixels"
     return "decodes"
+
+
+def _told(failure: DecodeFailure) -> str:
+    text = str(failure)
+    assert 10 < len(text) < 400, f"a message of {len(text)} characters"
+    assert text.isprintable(), f"a message that cannot be printed: {text!r}"
+    return str(failure.reason)
 
 
 def hold(data: bytes, decoded: Callable[[bytes], str] = fate) -> str:

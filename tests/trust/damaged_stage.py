@@ -7,7 +7,6 @@ can be played again.
 
 import contextlib
 import json
-import os
 import random
 import shutil
 import sqlite3
@@ -31,7 +30,11 @@ from tests.trust.in_process import Ended, ended_as, modes_obeyed, run
 
 CLOSED, LOGGED = "closed", "logged"
 DATABASE, LOG, SHARED = "catalog.db", "catalog.db-wal", "catalog.db-shm"
-OLDER_STATE_IS_SOUND = {DATABASE, LOG, SHARED}  # SQLite takes a log that ends early for one that was never longer
+OLDER_STATE_IS_SOUND = {
+    DATABASE,
+    LOG,
+    SHARED,
+}  # SQLite takes a log that ends early for one that was never longer
 LOSES_ALL = {"put_older", "swap", "delete", "empty", "to_folder", "dangle"}
 NEAREST = 8  # of 13: a search that misses one gives another answer
 REFUSALS = {2, 10, 12, 13, 15, 16}
@@ -153,7 +156,9 @@ class DamagedStage:
 
     def _target(self, case: Path, condition: str, name: str) -> Target:
         path, older = case / name, self._older[condition] / name
-        alike = [other for other in self._targets[condition] if Path(other).suffix == path.suffix and other != name]
+        alike = [
+            other for other in self._targets[condition] if Path(other).suffix == path.suffix and other != name
+        ]
         foreign = self._foreign / name
         if path.suffix == ".faiss" or not foreign.is_file():
             other = case / alike[0] if alike else case / ".index/index.toml"
@@ -198,7 +203,9 @@ class DamagedStage:
             if found == self.sound.answers or (not labelled and places(found) == places(self.sound.answers)):
                 return f"{what}: sound"
             family = _family(name)
-            assert family in OLDER_STATE_IS_SOUND, f"never silently wrong: {name} damaged, {what} answers {found}"
+            assert family in OLDER_STATE_IS_SOUND, (
+                f"never silently wrong: {name} damaged, {what} answers {found}"
+            )
             assert found in self.older, f"never silently wrong: {name} damaged, {what} answers {found}"
             return f"{what}: sound, of the generation before"
         assert ended.code in REFUSALS, f"{what} exits {ended.code}: {ended.err}"
@@ -216,7 +223,9 @@ class DamagedStage:
             outcome = self._judge(self._query(case), name, "after repair", labelled=kind != "swap")
         else:
             assert repaired.code in REFUSALS, repaired.err
-            assert _is_named(name, repaired.err + repaired.out), f"repair does not name {name}: {repaired.err}"
+            assert _is_named(name, repaired.err + repaired.out), (
+                f"repair does not name {name}: {repaired.err}"
+            )
             outcome = f"repair refused by {repaired.code}"
         if outcome != "after repair: sound":
             outcome += f", {self._rebuild(case, name)}"
@@ -250,7 +259,9 @@ class DamagedStage:
     def _meet_repair_without_the_encoder(self, case: Path, name: str) -> str:
         """Nothing but the encoder itself mends an encoder: repair says so, and changes nothing."""
         repaired = run(case, "check", "--repair", "--json")
-        assert repaired.code in REFUSALS, f"repair exits {repaired.code} beside a damaged encoder: {repaired.out}"
+        assert repaired.code in REFUSALS, (
+            f"repair exits {repaired.code} beside a damaged encoder: {repaired.out}"
+        )
         assert "encoder" in repaired.err + repaired.out
         return f"repair refused by {repaired.code}, {self._restore(case, name)}"
 
@@ -270,7 +281,11 @@ class DamagedStage:
         else:
             path.unlink()
         if name.startswith("encoder"):
-            return self._restore(case, name) if kind != "forbid" else self._judge(self._query(case), name, "query")
+            return (
+                self._restore(case, name)
+                if kind != "forbid"
+                else self._judge(self._query(case), name, "query")
+            )
         return self._meet_repair(case, name, kind)
 
 

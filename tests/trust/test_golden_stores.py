@@ -42,7 +42,9 @@ def found(document: str) -> list[tuple[str, float, str, dict[str, str]]]:
 
 
 def test_every_format_that_was_released_has_its_golden_store() -> None:
-    assert [path.name for path in sorted(GOLDEN.iterdir())] == [f"{revision}.tar.gz" for revision in KNOWN_REVISIONS]
+    assert [path.name for path in sorted(GOLDEN.iterdir())] == [
+        f"{revision}.tar.gz" for revision in KNOWN_REVISIONS
+    ]
     assert all(path.stat().st_size < 100_000 for path in GOLDEN.iterdir())
 
 

@@ -31,12 +31,16 @@ def _runs_data(call: ast.Call) -> bool:
     callee, said = ast.unparse(call.func), {ast.unparse(keyword) for keyword in call.keywords}
     if callee in CALLS:
         return not all(isinstance(argument, ast.Constant) for argument in call.args)
-    unpickles = callee.endswith(PICKLERS) or any(word.startswith("allow_pickle=") for word in said - {NO_PICKLE})
+    unpickles = callee.endswith(PICKLERS) or any(
+        word.startswith("allow_pickle=") for word in said - {NO_PICKLE}
+    )
     return unpickles or (callee in ONLY_WITH and ONLY_WITH[callee] not in said)
 
 
 def sources() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "*.py", "scripts/*"], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "scripts/*"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if listed.returncode == 0:
         paths = [ROOT / name for name in listed.stdout.splitlines()]
     else:  # an unpacked release
@@ -50,7 +54,9 @@ def _is_script(path: Path) -> bool:
 
 def test_nothing_in_the_tree_runs_code_that_lies_in_data() -> None:
     found = {
-        str(path.relative_to(ROOT)): told for path in sources() if (told := list(unsafe(path.read_text("utf-8"))))
+        str(path.relative_to(ROOT)): told
+        for path in sources()
+        if (told := list(unsafe(path.read_text("utf-8"))))
     }
     assert found == {}
 
@@ -85,7 +91,13 @@ def test_each_way_to_run_data_is_seen(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["torch.load(file, weights_only=True)", "np.load(file)", "np.load(file, allow_pickle=False)", "network.eval()", "import json"],
+    [
+        "torch.load(file, weights_only=True)",
+        "np.load(file)",
+        "np.load(file, allow_pickle=False)",
+        "network.eval()",
+        "import json",
+    ],
 )
 def test_what_is_safe_is_let_through(source: str) -> None:
     assert not list(unsafe(source))
