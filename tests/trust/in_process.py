@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer import cli
-from indexer.errors import BUG, IndexerError, from_os_error
+from indexer import cli, durable
+from indexer.errors import BUG, INTERRUPTED, IndexerError, from_os_error
 
 _CAPABILITY_VERSION = 0x20080522
 _PASS_MODES = 0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
@@ -47,6 +47,8 @@ def ended_as(folder: Path, play: Callable[[], int]) -> Ended:
                 raise
             code = named.exit_code
             err.write(f"{named} {named.hint}")
+    if code == INTERRUPTED:  # it was meant for the whole run
+        raise KeyboardInterrupt
     assert code != BUG, f"a bug of ours: {err.getvalue()}"
     return Ended(code, out.getvalue(), err.getvalue())
 
@@ -66,3 +68,16 @@ def modes_obeyed() -> Iterator[None]:
         yield
     finally:
         assert libc.capset(header, held) == 0, os.strerror(ctypes.get_errno())
+
+
+@contextmanager
+def failing_at(point: str) -> Iterator[list[str]]:
+    """Have the disk fail at the first passage of a failpoint; say whether it was passed."""
+    passed: list[str] = []
+    durable._hits.pop(point, None)
+    os.environ["INDEX_FAILPOINT"] = f"{point}:1:eio"
+    try:
+        yield passed
+    finally:
+        del os.environ["INDEX_FAILPOINT"]
+        passed += [point] * durable._hits.pop(point, 0)
