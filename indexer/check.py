@@ -41,6 +41,8 @@ _ROWS_AT_ONCE = 10_000
 MALFORMED, UNREADABLE = "database-malformed", "unreadable"
 # What a repair must not drop: nothing else could say it again.
 DECISION_DAMAGED, LISTING_DAMAGED = "decision-damaged", "listing-damaged"
+# What nothing but the encoder itself can mend.
+ENCODER_DIFFERS = "encoder-differs"
 # A file that a killed `index dedupe` may or may not have moved.
 DISPOSAL_UNFINISHED = "disposal-unfinished"
 
@@ -71,7 +73,7 @@ def check(store: Store) -> list[Finding]:
         IndexNotFound, NewerFormat, PermissionRefused: there is nothing that this version could check.
     """
     try:
-        revision = store.database.revision()
+        revision = store.revision()
     except StoreDamaged as error:
         return [Finding(Severity.DAMAGE, MALFORMED, str(store.database.path), str(error))]
     if revision is None:
@@ -260,7 +262,7 @@ def _check_encoder(store: Store) -> Iterator[Finding]:
     except StoreDamaged:
         return  # found already, where the generation was checked
     except IndexerError as error:
-        yield Finding(Severity.DAMAGE, "encoder-differs", "encoder", f"{error}; {error.hint}")
+        yield Finding(Severity.DAMAGE, ENCODER_DIFFERS, "encoder", f"{error}; {error.hint}")
 
 
 def _check_catalogues(store: Store) -> Iterator[Finding]:

@@ -83,7 +83,12 @@ def _parquet_rows(path: Path) -> list[dict[str, str]]:
     pa, parquet = require_pyarrow(f"reading {path}")
     try:
         rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
-    except pa.ArrowException as error:
+    except (
+        pa.ArrowException,
+        OSError,
+    ) as error:  # an error of the system's has a number, one of the format's has none
+        if getattr(error, "errno", None):
+            raise
         raise UsageRefused(f"{path} is not a Parquet file: {error}") from error
     return [{key: "" if value is None else str(value) for key, value in row.items()} for row in rows]
 

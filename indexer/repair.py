@@ -4,7 +4,8 @@
 2. Rows that are not what was written are dropped, and so are generations that cannot be read; decisions, which
    nothing else could say again, are set aside in a text file beside the database.
 3. The catalogues that can be reached are built again, which encodes what lacks a vector and nothing else that did
-   not change, and every FAISS file is written anew.
+   not change, and every FAISS file is written anew. Where the encoder is gone, or is not what it was, nothing is
+   encoded: a damaged graph would give every picture a damaged vector. What has vectors goes on being found.
 
 The catalogue is read, never written. Each step is a transaction of its own: a repair that is killed is run again.
 """
@@ -19,6 +20,7 @@ from indexer.build import build
 from indexer.check import (
     DECISION_DAMAGED,
     DISPOSAL_UNFINISHED,
+    ENCODER_DIFFERS,
     LISTING_DAMAGED,
     MALFORMED,
     UNREADABLE,
@@ -34,7 +36,17 @@ from indexer.salvage import salvage
 from indexer.set_aside import set_aside_decisions, set_aside_listings
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.tables import Calibration, Catalogue, Embedding, FaissFile, File, Generation, Item, Night
+from indexer.tables import (
+    Calibration,
+    Catalogue,
+    Embedding,
+    Encoder,
+    FaissFile,
+    File,
+    Generation,
+    Item,
+    Night,
+)
 from indexer.tables import Finding as FindingRow
 
 # Rows on which no others hang. Without its row a night is gone over again, which finds what is in the ledger already;
@@ -68,15 +80,18 @@ def repair(store: Store, settings: Settings) -> RepairReport:
     if any(finding.kind == DISPOSAL_UNFINISHED for finding in report.found):
         with store.writing():
             report.done += finish(store)
-    if not _damage(report.found):
+    report.left = [finding for finding in _damage(report.found) if finding.kind == ENCODER_DIFFERS]
+    if report.left == _damage(report.found):
         return report
     if {MALFORMED, UNREADABLE} & {finding.kind for finding in _damage(report.found)}:
         with store.locked():
             report.done.append(salvage(store))
     with store.writing():
         generation = _newest_readable_generation(store, report.done)
-        _drop_rows(store, _damage(_check_again(store)), report.done)
-        reachable = _reachable_catalogues(store)
+        damage = _damage(_check_again(store))
+        _drop_rows(store, damage, report.done)
+        can_encode = all(finding.kind != ENCODER_DIFFERS for finding in damage)
+        reachable = _reachable_catalogues(store) if can_encode else {}
         if generation is not None:
             _drop_lost_files(store, generation, reachable, report.done)
     _rebuild(store, generation, reachable, settings, report.done)
@@ -150,9 +165,10 @@ def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None
 
 
 def _drop_orphans(connection: Connection) -> None:
-    """Delete rows whose item is gone, which a salvaged database may hold."""
+    """Delete rows whose item, or encoder, is gone, which a salvaged database may hold: ids are given again."""
     items = select(Item.id)
     connection.execute(delete(Embedding).where(Embedding.item_id.not_in(items)))
+    connection.execute(delete(Embedding).where(Embedding.encoder_id.not_in(select(Encoder.id))))
     connection.execute(delete(File).where(File.item_id.not_in(items)))
     connection.execute(delete(File).where(File.catalogue_id.not_in(select(Catalogue.id))))
     generations = select(Generation.id)
@@ -171,7 +187,7 @@ def _reachable_catalogues(store: Store) -> dict[int, Path]:
 def _drop_lost_files(
     store: Store, generation: Committed, reachable: dict[int, Path], done: list[str]
 ) -> None:
-    """Delete the files whose vectors are lost and whose catalogue is gone: nothing can answer for them."""
+    """Delete the files whose vectors are lost and cannot be made again: nothing can answer for them."""
     with store.database.writing() as connection:
         lost = items_without_vectors(connection, generation)
         gone = 0
@@ -179,7 +195,7 @@ def _drop_lost_files(
             unreachable = delete(File).where(File.item_id == id_, File.catalogue_id.not_in(reachable))
             gone += connection.execute(unreachable).rowcount
         if gone:
-            done.append(f"dropped {gone} files whose vectors are lost and whose catalogue is gone")
+            done.append(f"dropped {gone} files whose vectors are lost and cannot be made again for now")
 
 
 def _rebuild(
@@ -189,6 +205,11 @@ def _rebuild(
     settings: Settings,
     done: list[str],
 ) -> None:
+    if reachable and generation is None and not _knows_its_encoder(store, settings):
+        raise IndexNotFound(
+            f"what could be saved of {store.database.path} does not say which encoder the index was made with",
+            "run `index build`, with --encoder where it was not the built-in one",
+        )
     if reachable:
         report = build(store, list(reachable.values()), settings, rebuild_cache=True)
         done.append(
@@ -207,8 +228,15 @@ def _rebuild(
         done.append(f"wrote the FAISS files of generation {committed.id}")
     else:
         raise IndexNotFound(
-            "nothing could be saved, and no catalogue is left to build from", "run `index build FOLDER`"
+            f"nothing could be saved of {store.database.path}, and no catalogue is left to build from",
+            "run `index build FOLDER`",
         )
+
+
+def _knows_its_encoder(store: Store, settings: Settings) -> bool:
+    with store.database.reading() as connection:
+        rows = connection.execute(select(Encoder.id)).first()
+    return settings.encoder is not None or rows is not None
 
 
 def _no_change(connection: Connection) -> None:

@@ -1,5 +1,6 @@
 """Limits and settings: a flag beats INDEX_* in the environment beats index.toml beats the default."""
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -91,7 +92,11 @@ def _from_file(path: Path) -> dict[str, Any]:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (
+            ValueError,
+            RecursionError,
+            IsADirectoryError,
+        ) as error:  # ValueError: also of digits without end
             raise UsageRefused(
                 f"{path} is not TOML: {error}", "mend it, or remove it for the defaults"
             ) from error
@@ -100,8 +105,8 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _convert(name: str, value: object, place: str) -> object:
     try:
         converted = _KINDS[name](value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UsageRefused(f"{place}: {name} = {value!r} is not a valid {_KINDS[name].__name__}") from error
-    if isinstance(converted, int | float) and converted <= 0:
-        raise UsageRefused(f"{place}: {name} = {value!r} must be above 0")
+    if isinstance(converted, int | float) and not 0 < converted < math.inf:
+        raise UsageRefused(f"{place}: {name} = {value!r} must be above 0, and have an end")
     return converted

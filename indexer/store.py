@@ -62,6 +62,8 @@ class Store:
             StoreLocked, NoSpace, PermissionRefused, NewerFormat, StoreDamaged
         """
         with self.locked():
+            if self.database.path.exists():
+                self.revision()
             self.database.migrate()
             if not (self.path / SETTINGS_FILE).exists():
                 durable.replace_file(self.path / SETTINGS_FILE, TEMPLATE.encode())
@@ -97,6 +99,21 @@ class Store:
             held = copy(self)
             held.database = database
             yield held
+
+    def revision(self) -> str | None:
+        """Return the database's revision, None where nothing was ever written.
+
+        Raises:
+            IndexNotFound, NewerFormat
+            StoreDamaged: the database is empty, and files of its generations tell that it was not always.
+        """
+        revision = self.database.revision()
+        if revision is None and any(self.faiss_folder.glob(f"*{FAISS_SUFFIX}")):
+            raise StoreDamaged(
+                f"{self.database.path} is empty, though FAISS files of its generations lie beside it",
+                f"put it back from a copy, or {REPAIR_HINT}",
+            )
+        return revision
 
     def write_faiss(self, index: NeighbourIndex) -> tuple[str, int]:
         """Write an index durably; return (hex SHA-256, size in bytes)."""
@@ -165,7 +182,7 @@ def open_store(path: Path) -> Store:
     """
     store = Store(path)
     with os_errors(f"reading {store.path}"):
-        revision = store.database.revision()
+        revision = store.revision()
     if revision is None:
         raise IndexNotFound(
             f"nothing was committed yet in {store.path}", "make an index with `index build FOLDER`"

@@ -62,7 +62,7 @@ def survey(
     """
     with store.database.writing() as connection:
         previous = current_generation(connection)
-        encoder = read_encoder(_encoder_source(store, settings, previous))
+        encoder = read_encoder(_encoder_source(connection, store, settings, previous))
         encoder_id = _register_encoder(connection, store, encoder)
         ids = register_catalogues(connection, store, catalogues, exclude)
     with store.database.reading() as connection:
@@ -87,13 +87,18 @@ def survey(
         )
 
 
-def _encoder_source(store: Store, settings: Settings, previous: Committed | None) -> str:
-    """Choose the encoder: the settings', else the one that the index was made with, else the built-in one."""
+def _encoder_source(
+    connection: Connection, store: Store, settings: Settings, previous: Committed | None
+) -> str:
+    """Choose the encoder: the settings', else the one that the index was made with, else the built-in one.
+
+    Where damage took the generations, the encoder's own row still says which it was.
+    """
     if settings.encoder is not None:
         return canonical_source(settings.encoder)
-    if previous is None or previous.encoder_source == BUILTIN:
-        return BUILTIN
-    return store.absolute_path(previous.encoder_source)
+    newest = select(Encoder.source).order_by(Encoder.id.desc()).limit(1)
+    source = previous.encoder_source if previous else connection.execute(newest).scalar()
+    return BUILTIN if source in {None, BUILTIN} else store.absolute_path(str(source))
 
 
 def _register_encoder(connection: Connection, store: Store, encoder: EncoderFiles) -> int:

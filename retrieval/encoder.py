@@ -14,6 +14,7 @@ from retrieval.similarity import Float32, Metric
 
 SPEC_FORMAT = 1
 MAX_DIM = 32_768
+_MAX_CHARACTERS = 200  # of a name
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def parse_spec(text: str) -> EncoderSpec:
         document = json.loads(text)
         spec_format = document.get("format")
         spec = _spec_from(document) if spec_format == SPEC_FORMAT else None
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise EncoderInvalid(f"spec cannot be read: {type(error).__name__}: {error}") from error
     if spec is None:
         raise EncoderInvalid(f"spec format {spec_format!r} is not {SPEC_FORMAT}")
@@ -118,32 +119,44 @@ def parse_spec(text: str) -> EncoderSpec:
 
 def _whole(value: object, name: str) -> int:
     """Return a JSON number that must be whole; 160.5 pixels are a slip, not 160."""
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise EncoderInvalid(f"{name} must be a whole number, got {value!r}")
     return value
 
 
+def _text(value: object, name: str) -> str:
+    """Return a JSON text, or number, that is short, and that a database and a terminal can take."""
+    text = str(value)
+    if not isinstance(value, str | int | float) or len(text) > _MAX_CHARACTERS or not text.isprintable():
+        raise EncoderInvalid(
+            f"{name} must be at most {_MAX_CHARACTERS} printable characters, got {text[:50]!r}"
+        )
+    return text
+
+
 def _spec_from(document: dict[str, Any]) -> EncoderSpec:
     entry = dict(document["input"])
-    input_name = str(entry.pop("name", ""))
+    input_name = _text(entry.pop("name", ""), "input name")
     for field in ("mean", "std"):
-        if field in entry:
+        if isinstance(entry.get(field, ""), list):
             entry[field] = tuple(float(value) for value in entry[field])
     _whole(entry["size"], "input size")
     entry["fit"] = Fit(entry.get("fit", Fit.STRETCH))
     entry["view"] = View(entry.get("view", View.COLOUR))
     preprocess = PreprocessSpec(**entry)
     for space in document["spaces"]:
-        _whole(space["dim"], f"dimension of space {space.get('name')!r}")
+        name = _text(space["name"], "a space's name")
+        _whole(space["dim"], f"dimension of space {name!r}")
+        _text(space.get("output", ""), f"output of space {name!r}")
         if not isinstance(space.get("threshold"), float | int | None):
-            raise EncoderInvalid(f"threshold of space {space.get('name')!r} must be a number")
+            raise EncoderInvalid(f"threshold of space {name!r} must be a number")
     spaces = tuple(
         Space(**(space | {"metric": Metric(space.get("metric", Metric.COSINE))}))
         for space in document["spaces"]
     )
     return EncoderSpec(
-        name=str(document["name"]),
-        version=str(document.get("version", "1")),
+        name=_text(document["name"], "name"),
+        version=_text(document.get("version", "1"), "version"),
         preprocess=preprocess,
         spaces=spaces,
         default_space=str(document.get("default_space", spaces[0].name)),

@@ -1,5 +1,6 @@
 """From uint8 pictures to what a graph takes: the part of an encoder that users get wrong by hand."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -59,6 +60,8 @@ class PreprocessSpec:
             raise EncoderInvalid(f"dtype {self.dtype!r} is neither float32 nor uint8")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(value > 0 for value in self.std):
             raise EncoderInvalid("mean and std need three values each, and std must be above 0")
+        if not all(math.isfinite(value) for value in self.mean + self.std):
+            raise EncoderInvalid(f"mean {self.mean} and std {self.std} must be finite")
 
 
 def prepare(

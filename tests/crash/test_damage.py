@@ -196,6 +196,22 @@ def test_a_flipped_bit_anywhere_in_the_database_never_gives_another_answer(
     assert refused >= 3
 
 
+def test_an_emptied_database_is_damage_and_no_build_silently_begins_anew(
+    index: Command, catalogue: Path, sound: list[tuple[str, float, str]]
+) -> None:
+    Path(".index/catalog.db").write_bytes(b"")
+    for command in (("query", QUERY), ("status",), ("build", catalogue)):
+        refused = index(*command)
+        assert (refused.code, refused.out) == (DAMAGED, "")
+        assert "catalog.db is empty" in refused.err
+    assert index("check").code == DAMAGED
+    repaired = index("check", "--repair")
+    assert (repaired.code, "nothing could be saved" in repaired.err) == (10, True)
+    assert len(list(Path(".index").glob("catalog.db.damaged-*"))) == 1
+    assert index("build", catalogue).code == 0
+    assert answers(index) == sound
+
+
 def test_a_settings_file_that_is_no_toml_is_refused_by_name(
     index: Command, sound: list[tuple[str, float, str]]
 ) -> None:

@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,19 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.parquet").write_bytes(b"garbage")
     with pytest.raises(UsageRefused, match="not a Parquet file"):
         read_manifest(tmp_path / "labels.parquet")
+
+
+def test_a_parquet_file_is_refused_wherever_it_is_broken(tmp_path: Path) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table, content = tmp_path / "labels.parquet", io.BytesIO()
+    parquet.write_table(pa.table({"path": ["a.jpg"], "label": ["cup"]}), content)
+    refused = 0
+    for place in range(4, len(content.getvalue()) - 4, 7):
+        broken = bytearray(content.getvalue())
+        broken[place] ^= 0xFF
+        table.write_bytes(broken)
+        try:
+            read_manifest(table)
+        except UsageRefused:
+            refused += 1
+    assert refused > 20

@@ -24,6 +24,12 @@ def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(tmp_path:
         ("jobs = 0", "must be above 0"),
         ("metric = 'manhattan'", "not a valid Metric"),
         ("jobs = ", "is not TOML"),
+        ("jobs = inf", "jobs = inf is not a valid int"),
+        ("decode_seconds = inf", "must be above 0, and have an end"),
+        ("decode_seconds = nan", "must be above 0, and have an end"),
+        ("jobs = " + "9" * 5000, "is not TOML"),
+        ("jobs = " + "[" * 5000, "is not TOML"),
+        ("jobs = " + "{a=" * 5000, "is not TOML"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_with_its_place(
@@ -33,6 +39,12 @@ def test_a_value_that_cannot_be_meant_is_refused_with_its_place(
     with pytest.raises(UsageRefused, match=says) as refusal:
         load_settings(tmp_path, {}, {})
     assert "index.toml" in str(refusal.value)
+
+
+def test_a_folder_in_the_files_place_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "index.toml").mkdir()
+    with pytest.raises(UsageRefused, match=r"index\.toml is not TOML: .*Is a directory"):
+        load_settings(tmp_path, {}, {})
 
 
 def test_the_template_is_valid_and_its_examples_are_the_defaults(tmp_path: Path) -> None:

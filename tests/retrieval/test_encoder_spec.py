@@ -116,6 +116,17 @@ def test_a_space_is_found_by_name_and_a_missing_one_says_what_there_is() -> None
         (changed("spaces", 0, "threshold", to=75), "is no cosine"),
         (changed("spaces", 1, "threshold", to=0.5), "the metric is none"),
         (changed("spaces", 0, "threshold", to="0.5"), "must be a number"),
+        (changed("input", "size", to=True), "whole number"),
+        (changed("input", "mean", to=[10**400, 1, 1]), "cannot be read"),
+        (changed("input", "mean", to=[float("nan"), 1, 1]), "finite"),
+        (changed("input", "mean", to="123"), "cannot be read"),
+        (changed("input", "name", to=["pixels"]), "printable"),
+        (changed("name", to="\ud800"), "printable"),
+        (changed("name", to={"a": 1}), "printable"),
+        (changed("version", to="1" * 1000), "at most 200"),
+        (changed("spaces", 0, "output", to=[1]), "printable"),
+        ("[" * 100_000, "cannot be read"),
+        ('{"format": ' + "9" * 5000 + "}", "cannot be read"),
     ],
 )
 def test_a_wrong_spec_is_refused_and_says_why(text: str, message: str) -> None:

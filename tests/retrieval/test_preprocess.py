@@ -83,6 +83,8 @@ def test_pictures_of_another_kind_are_refused(pictures: np.ndarray) -> None:
         ({"std": (1.0, 1.0)}, "three values each"),
         ({"std": (1.0, 0.0, 1.0)}, "std must be above 0"),
         ({"std": (1.0, float("nan"), 1.0)}, "std must be above 0"),
+        ({"mean": (0.0, float("nan"), 0.0)}, "must be finite"),
+        ({"std": (1.0, float("inf"), 1.0)}, "must be finite"),
     ],
 )
 def test_a_spec_that_no_graph_could_mean_is_refused(fields: dict[str, Any], message: str) -> None:
