@@ -13,7 +13,6 @@ from sqlalchemy import JSON, Table
 from indexer import durable
 from indexer.database import Database
 from indexer.errors import os_errors
-from indexer.location import DATABASE_FILE
 from indexer.store import SALVAGED_FILE, Store
 from indexer.tables import Base
 
@@ -43,13 +42,25 @@ def salvage(store: Store) -> str:
             target.execute("PRAGMA journal_mode=DELETE")
         with suppress(sqlite3.Error), closing(sqlite3.connect(store.database.path)) as damaged:
             damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        aside = store.path / f"{DATABASE_FILE}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"
-        aside.hardlink_to(store.database.path)
+        aside = _set_aside(store.database.path)
         for suffix in LOGS:  # SQLite would apply the old file's log to the new one
             durable.unlink(_beside(store.database.path, suffix))
         durable.replace(fresh.path, store.database.path)
     rows = ", ".join(f"{count} {name}" for name, count in saved.items() if count)
     return f"saved {rows or 'nothing'} of the malformed database, which is kept as {aside.name}"
+
+
+def _set_aside(database: Path) -> Path:
+    """Give the malformed database a second name that stays; the one that it has, if a salvage was killed after that."""
+    kept = sorted(database.parent.glob(f"{database.name}.damaged-*"))
+    known = next((path for path in kept if path.samefile(database)), None)
+    if known is not None:
+        return known
+    aside = database.with_name(f"{database.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+    while aside in kept:  # of another salvage in the same second
+        aside = aside.with_name(f"{aside.name}-again")
+    aside.hardlink_to(database)
+    return aside
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -1,10 +1,11 @@
 """Eight who read and a server, while twenty builds commit; and readers that are broken on purpose, who are caught."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from indexer.store import open_store
 from tests.crash.crowd import Catalogue, assert_each_answer_is_one_generations, log_bounded, readers
 from tests.crash.server import Server
 from tests.web_slow.running import running
@@ -45,16 +46,26 @@ def test_a_reader_that_mixes_generations_or_goes_back_is_caught(
         assert_each_answer_is_one_generations(told[0], catalogue.states)
 
 
+# In a process of its own: what else this one opens and closes of the file would end its locks.
+NEVER_ENDS = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("BEGIN")
+connection.execute("SELECT count(*) FROM items").fetchone()
+print("reading", flush=True)
+sys.stdin.read()
+"""
+
+
 def build_beside_a_reader_who_never_ends(catalogue: Catalogue, most_bytes: int) -> None:
-    with (
-        log_bounded(catalogue.store, most_bytes),
-        open_store(catalogue.store).snapshot() as held,
-        held.database.reading() as connection,
-    ):
-        connection.exec_driver_sql("SELECT count(*) FROM items").scalar_one()
-        for _ in range(4):
-            catalogue.change()
-            catalogue.build()
+    command = [sys.executable, "-c", NEVER_ENDS, str(catalogue.store / "catalog.db")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline()
+        with log_bounded(catalogue.store, most_bytes):
+            for _ in range(8):
+                catalogue.change()
+                catalogue.build()
 
 
 def test_a_log_that_grows_because_somebody_never_stops_reading_is_noticed(
