@@ -16,7 +16,7 @@ def test_counts_rejections_labels_nights_and_encoder_are_the_indexs_own(
     address: str, open_page: Opened
 ) -> None:
     page = open_page(f"{address}/#/overview")
-    page.get_by_role("region", name="Encoder").get_by_text("builtin 0.1.0").wait_for()
+    page.get_by_role("region", name="Encoder").get_by_text("builtin 0.2.0").wait_for()
     counts = page.request.get(f"{address}/api/v1/status").json()["counts"]
     assert page.locator(".counts dd").all_inner_texts() == [
         str(counts[name]) for name in ("items", "files", "labels", "rejected", "decisions")

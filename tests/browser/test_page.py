@@ -64,6 +64,7 @@ def test_every_window_is_accessible(address: str, open_page: Opened, scheme: str
     assert violations(page) == []
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Accept many").click()
+    page.get_by_label("scores at least").fill("0.9")
     page.get_by_role("button", name="Preview").click()
     page.wait_for_selector(".offered li")
     assert violations(page) == []
