@@ -140,7 +140,7 @@ def test_pages_of_the_queue_are_fetched_as_they_are_reached(address: str, open_p
     page.on("request", lambda request: asked.append(request.url) if "/alerts" in request.url else None)
     page.goto(f"{address}/#/review?kind=alerts&state=all")
     page.wait_for_selector(".desk .reason")
-    assert page.locator(".queue li").count() == 40
+    expect(page.locator(".queue li")).to_have_count(40)
     page.locator(".queue .more").scroll_into_view_if_needed()
     expect(page.locator(".queue li").nth(40)).to_be_attached()
     assert len(asked) == 2
