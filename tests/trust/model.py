@@ -10,12 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from PIL import Image
 
 from indexer import Index
-from indexer.errors import IndexerError
+from indexer.errors import IndexerError, UsageRefused
 from tests.crash.stage import noise
 from tests.tiny_encoder import write_tiny_encoder
 from tests.trust.in_process import failing_at
@@ -83,8 +84,17 @@ class Model(RuleBasedStateMachine):
             (self.catalogue / name).write_bytes(b"no picture")
             self.lies[name] = BROKEN
 
+    @property
+    def is_emptied(self) -> bool:
+        """Whether nothing lies where something lay: a build takes that for a disk that is not mounted, and refuses."""
+        return bool(self.held) and not self.lies
+
     @rule()
     def build(self) -> None:
+        if self.is_emptied:
+            with pytest.raises(UsageRefused, match="is its disk mounted"):
+                self.index.build(self.catalogue)
+            return
         report = self.index.build(self.catalogue)
         rejected = {Path(entry["path"]).name for entry in report.rejected}
         assert rejected == {Path(name).name for name, content in self.lies.items() if content == BROKEN}
@@ -96,7 +106,7 @@ class Model(RuleBasedStateMachine):
         """Fail a build at a step; only after its commit does the index hold what it saw."""
         with failing_at(point) as passed, suppress(IndexerError, OSError):
             self.index.build(self.catalogue)
-        if not passed or point == "generation.after_commit":
+        if not self.is_emptied and (not passed or point == "generation.after_commit"):
             self.held = {name: content for name, content in self.lies.items() if content != BROKEN}
 
     @precondition(lambda self: self.held is not None)

@@ -15,6 +15,7 @@ FEW = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
     database=None,
+    derandomize=True,  # the same ones every time; others are the soak's
 )
 
 
