@@ -54,6 +54,15 @@ def require_comparable(spec: EncoderSpec) -> None:
         raise UsageRefused(f"verifying needs {error}", VERIFY_HINT) from error
 
 
+def is_comparable(spec: EncoderSpec) -> bool:
+    """Tell whether pictures can be verified here."""
+    try:
+        require_comparable(spec)
+    except UsageRefused:
+        return False
+    return True
+
+
 def known_scores(spec: EncoderSpec, cosines: Mapping[str, float]) -> Scores | None:
     """Return a pair's cosines by space with what is known of the encoder's; None where nothing is."""
     least = {space.name: space.threshold for space in spec.spaces if space.threshold is not None}

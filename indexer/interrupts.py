@@ -105,7 +105,7 @@ def _has_to_wait(frame: FrameType | None) -> bool:
     """Tell whether a frame runs for an import, or to deal with an exception that was ignored."""
     while frame is not None:
         code = frame.f_code
-        if code.co_filename.startswith("<frozen importlib") or code is _Arrivals._ignored.__code__:  # noqa: SLF001
+        if code.co_filename.startswith("<frozen importlib") or code is _Arrivals._ignored.__code__:  # noqa: SLF001  (ours)
             return True
         frame = frame.f_back
     return False

@@ -22,7 +22,7 @@ def command(mend: bool, store: Path | None, as_json: bool, quiet: bool, verbose:
     \b
     Example: index check --repair
     """
-    from indexer.check import Severity, check
+    from indexer.check import ENCODER_DIFFERS, Severity, check
     from indexer.commands.output import note, print_json
     from indexer.errors import DONE, StoreDamaged
     from indexer.location import locate_store
@@ -38,7 +38,7 @@ def command(mend: bool, store: Path | None, as_json: bool, quiet: bool, verbose:
         print_json(_document(report, mended=mend))
     else:
         _print(report)
-        if damaged and not mend:
+        if not mend and any(finding.kind != ENCODER_DIFFERS for finding in damaged):
             note("  run `index check --repair`", quiet=quiet)
     return StoreDamaged.exit_code if damaged else DONE
 

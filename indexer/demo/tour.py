@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.build import BuildReport, build
+from indexer.compared import is_comparable
 from indexer.decoding.sandbox import Sandbox
 from indexer.dedupe import dedupe
 from indexer.demo.catalogue import DemoCatalogue, FolderNotEmpty, make_catalogue
@@ -17,8 +18,6 @@ from indexer.query import QueryAnswer, query
 from indexer.report import write_demo_page
 from indexer.settings import load_settings
 from indexer.store import Store, open_store
-from retrieval.alignment.opencv import opencv
-from retrieval.errors import LibraryMissing
 
 PAGE = "demo.html"
 NEIGHBOURS = 5
@@ -36,15 +35,6 @@ class Tour:
     page: Path | None
 
 
-def can_verify() -> bool:
-    """Tell whether OpenCV is here: notes of one design are copies to a score, and not to pixels."""
-    try:
-        opencv()
-    except LibraryMissing:
-        return False
-    return True
-
-
 def take_tour(folder: Path, progress: Progress, *, with_page: bool = True) -> Tour:
     """Do everything that a new user would do first, in ``folder``.
 
@@ -59,10 +49,12 @@ def take_tour(folder: Path, progress: Progress, *, with_page: bool = True) -> To
     settings = load_settings(path, {})
     report = build(Store(path), [made.folder], settings, progress=progress)
     store = open_store(path)
-    duplicates = dedupe(store, settings, verify=can_verify())
+    gallery = Gallery(store)
+    # Notes of one design are copies by their score, and not by their pixels: those decide where they can.
+    duplicates = dedupe(store, settings, verify=is_comparable(gallery.encoder_files().spec))
     page = folder / PAGE if with_page else None
     with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
-        answers = query(Gallery(store), made.queries, sandbox, k=NEIGHBOURS)
+        answers = query(gallery, made.queries, sandbox, k=NEIGHBOURS)
         if page is not None:
             write_demo_page(page, answers, duplicates, sandbox)
     return Tour(made, path, report, answers, duplicates, page)

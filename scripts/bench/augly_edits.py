@@ -8,8 +8,8 @@ AugLy 1.0 needs an environment of its own:
 SET gets ``references/``, ``queries/`` and ``queries.csv``: each query, the reference that it was made of (nothing for
 those made of photos that are no reference), and its one to three edits. The photos are those that the built-in encoder
 never saw: the last 51 classes of Caltech-101, and clothing of the senders with odd numbers; the other pictures that
-some edits need are of the BSDS set. `bench/copies.py` measures on part 0; part 1 has other photos and other draws, and
-is what choices are made on. (Papakipos and Bitton, "AugLy", 2022; Douze et
+some edits need are of the BSDS set. `bench/copies.py` measures on part 0; part 1 has other photos and other draws, to
+check what was chosen with the first. (Papakipos and Bitton, "AugLy", 2022; Douze et
 al., "The 2021 Image Similarity Dataset and Challenge", 2021.)
 """
 

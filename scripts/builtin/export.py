@@ -14,7 +14,7 @@ from retrieval.encoder import parse_spec
 from retrieval.onnx_encoder import OnnxEncoder
 
 VERSION = "0.2.0"
-# Measured by `bench/foundation.py` and `bench/builtin_quality.py` on photos that nothing was learned from.
+# `copy`: see `bench/foundation.py` for how many pairs of photos reach it; `object`: `bench/builtin_quality.py`.
 THRESHOLDS = {"copy": 0.85, "object": 0.75}
 
 

@@ -1,23 +1,17 @@
 """SIGKILL, EIO and ENOSPC at every passage of every failpoint, in every job."""
 
 import random
-from pathlib import Path
+
+from soaking._of_jobs import OfJobs
 
 from tests.crash.jobs import JOBS
-from tests.crash.server import Server
-from tests.crash.stopped import CODES, Play
-from tests.tiny_encoder import write_tiny_encoder
+from tests.crash.stopped import CODES
 
 ROUNDS = 1500
 
 
-class Part:
+class Part(OfJobs):
     """Rounds take the jobs in turns; a job's failpoints and faults come in the order that the seed gives them."""
-
-    def __init__(self, folder: Path) -> None:
-        encoder = write_tiny_encoder(folder / "encoder")
-        self._server = Server({"INDEX_ENCODER": str(encoder), "INDEX_JOBS": "1"})
-        self._play = Play(folder, self._server)
 
     def play(self, seed: int, iteration: int) -> list[str]:
         turn, which = divmod(iteration, len(JOBS))
@@ -28,6 +22,3 @@ class Part:
         if turn >= len(stops):
             return [f"{name}: stopped at every passage"]
         return [f"{name}: {self._play.stop(name, *stops[turn])}"]
-
-    def close(self) -> None:
-        self._server.close()

@@ -4,23 +4,20 @@ import random
 from contextlib import ExitStack
 from pathlib import Path
 
+from soaking._of_jobs import OfJobs
+
 from tests.crash.jobs import JOBS
 from tests.crash.power import cut_power, disks
-from tests.crash.server import Server
-from tests.crash.stopped import Play
-from tests.tiny_encoder import write_tiny_encoder
 
 ROUNDS = 150
 CUTS = 6
 
 
-class Part:
+class Part(OfJobs):
     """Rounds take the jobs in turns; each is cut seven times."""
 
     def __init__(self, folder: Path) -> None:
-        encoder = write_tiny_encoder(folder / "encoder")
-        self._server = Server({"INDEX_ENCODER": str(encoder), "INDEX_JOBS": "1"})
-        self._play = Play(folder, self._server)
+        super().__init__(folder)
         self._open = ExitStack()
         self._disks = self._open.enter_context(disks())
 
@@ -30,4 +27,4 @@ class Part:
 
     def close(self) -> None:
         self._open.close()
-        self._server.close()
+        super().close()

@@ -3,23 +3,20 @@
 import random
 from pathlib import Path
 
+from soaking._of_jobs import OfJobs
+
 from tests.crash.jobs import JOBS
-from tests.crash.server import Server
-from tests.crash.stopped import Play
 from tests.crash.sweep import ERRORS, KILL, Place, places, strike
-from tests.tiny_encoder import write_tiny_encoder
 
 ROUNDS = 1500
 
 
-class Part:
+class Part(OfJobs):
     """Rounds take the jobs in turns; a job's calls and faults come in the order that the seed gives them."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self._folder = folder
-        encoder = write_tiny_encoder(folder / "encoder")
-        self._server = Server({"INDEX_ENCODER": str(encoder), "INDEX_JOBS": "1"})
-        self._play = Play(folder, self._server)
         self._places: dict[str, list[Place]] = {}
 
     def play(self, seed: int, iteration: int) -> list[str]:
@@ -32,6 +29,3 @@ class Part:
         if turn >= len(faults):
             return [f"{name}: every call was struck"]
         return [f"{name}: {strike(self._play, name, *faults[turn])}"]
-
-    def close(self) -> None:
-        self._server.close()

@@ -7,15 +7,13 @@ from sqlalchemy import Connection, func, select
 from starlette.responses import Response
 
 from indexer import __version__
-from indexer.compared import require_comparable
-from indexer.errors import UsageRefused
+from indexer.compared import is_comparable
 from indexer.lookup import Gallery
 from indexer.store import Store
 from indexer.tables import Catalogue, File, Rejection
 from indexer.web.documents import Status
 from indexer.web.responses import Json
 from indexer.web.service import Serving
-from retrieval.encoder import EncoderSpec
 
 router = APIRouter(tags=["index"])
 
@@ -42,7 +40,7 @@ def status(service: Serving) -> Response:
             "counts": _counts(connection, gallery) | {"decisions": len(service.ledger)},
             "catalogues": _catalogues(connection, gallery.store),
             "calibrations": [one.summary() for one in gallery.calibrations()],
-            "verify_available": _can_verify(spec),
+            "verify_available": is_comparable(spec),
             "job": next((job.id for job in service.builds.all() if job.state == "running"), None),
         }
     return Json(document)
@@ -64,11 +62,3 @@ def _catalogues(connection: Connection, store: Store) -> list[dict[str, Any]]:
     return [
         {"path": store.shown_path(row.path), "kind": row.kind, "files": files.get(row.id, 0)} for row in rows
     ]
-
-
-def _can_verify(spec: EncoderSpec) -> bool:
-    try:
-        require_comparable(spec)
-    except UsageRefused:
-        return False
-    return True
