@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from indexer.catalogue import Listing, list_catalogues, register_catalogues
 from indexer.encoders import BUILTIN, EncoderFiles, canonical_source, read_encoder
@@ -102,15 +102,14 @@ def _encoder_source(
 
 
 def _register_encoder(connection: Connection, store: Store, encoder: EncoderFiles) -> int:
+    """Return the encoder's row; of one that is known, where it lies now, and from which scores on it says what."""
     source = encoder.source if encoder.source == BUILTIN else store.stored_path(encoder.source)
+    found = {"source": source, "spec": spec_document(encoder.spec)}
     known = connection.execute(select(Encoder.id).where(Encoder.fingerprint == encoder.fingerprint)).scalar()
     if known is not None:
+        connection.execute(update(Encoder).where(Encoder.id == known).values(found))
         return known
     row = insert(Encoder).values(
-        fingerprint=encoder.fingerprint,
-        name=encoder.spec.name,
-        version=encoder.spec.version,
-        source=source,
-        spec=spec_document(encoder.spec),
+        fingerprint=encoder.fingerprint, name=encoder.spec.name, version=encoder.spec.version, **found
     )
     return connection.execute(row.returning(Encoder.id)).scalar_one()

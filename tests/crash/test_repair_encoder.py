@@ -39,6 +39,7 @@ def test_a_repair_never_encodes_with_another_encoder_than_the_indexs(
     graph, before = own_encoder.read_bytes(), read_snapshot(Path(".index"))
     assert before is not None
     HARMS[harm](own_encoder)
+    assert "--repair" not in index("check").err, "which would mend nothing"
     repaired = index("check", "--repair", "--json")
     assert (repaired.code, repaired.json()["done"]) == (DAMAGED, [])
     assert [left["kind"] for left in repaired.json()["left"]] == ["encoder-differs"]

@@ -1,4 +1,3 @@
-import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +7,6 @@ from indexer import find_duplicates
 from indexer.errors import FOUND
 from tests.conftest import Command
 from tests.pictures import picture, save
-from tests.tiny_encoder import write_tiny_encoder
 
 
 @pytest.fixture
@@ -50,19 +48,6 @@ def test_the_catalogue_is_not_touched(index: Command, shop: Path) -> None:
 def test_found_copies_can_be_an_exit_code(index: Command, shop: Path) -> None:
     assert index("dedupe", "-t", "0.95", "--fail-on-found").code == FOUND
     assert index("dedupe", "-t", "0.95").code == 0
-
-
-def test_an_encoder_may_say_from_which_score_on_pictures_are_copies(
-    workplace: Path, index: Command, shop: Path
-) -> None:
-    assert index("dedupe", "--json").json()["threshold"] == 0.9
-    encoder = write_tiny_encoder(workplace / "modest", seed=5)
-    spec = json.loads((encoder / "spec.json").read_text())
-    spec["spaces"][0]["threshold"] = 0.6
-    (encoder / "spec.json").write_text(json.dumps(spec))
-    assert index("build", shop, "--encoder", encoder).code == 0
-    assert index("dedupe", "--json").json()["threshold"] == 0.6
-    assert index("dedupe", "-t", "0.8", "--json").json()["threshold"] == 0.8
 
 
 def test_a_threshold_that_is_no_cosine_is_refused(index: Command, shop: Path) -> None:
