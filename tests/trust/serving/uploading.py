@@ -64,7 +64,7 @@ def assert_uploads_leave_nothing(
     temporary = folder / "temporary"
     temporary.mkdir()
     with running(store, folder / "words", program=program, INDEX_JOBS="1", TMPDIR=str(temporary)) as server:
-        upload_at_once(server, 8, 2.0, seed)  # threads and workers are there from now on
+        upload_at_once(server, clients, 5.0, seed)  # pools have all their threads from now on
         watch = Watch(server, temporary)
         with memory_bounded(server):
             met = upload_at_once(server, clients, seconds, seed)
