@@ -31,11 +31,13 @@ def read_labelled(connection: Connection, generation: Committed, space: Space) -
     Raises:
         StoreDamaged: a row is not what was written.
     """
-    statement = select(File.item_id).where(File.label.is_not(None)).distinct().order_by(File.item_id)
+    statement = select(File.item_id).where(File.label.is_not(None)).distinct()
     ids = list(connection.execute(statement).scalars())
     items = read_items(connection, generation, space, ids)
-    given = {id_: {file.label for file in item.files} - {None} for id_, item in items.items()}
-    taken = [(items[id_], next(iter(given[id_]))) for id_ in ids if len(given[id_]) == 1]
+    # By content: ids are given as pictures are decoded, which no two builds do in the same order.
+    in_order = sorted(items.values(), key=lambda item: item.sha256)
+    given = [(item, {file.label for file in item.files} - {None}) for item in in_order]
+    taken = [(item, next(iter(labels))) for item, labels in given if len(labels) == 1]
     vectors = np.stack([item.vector for item, _ in taken]) if taken else np.empty((0, space.dim), np.float32)
     labels = [str(label) for _, label in taken]
     return Labelled(vectors, labels, [item.sha256 for item, _ in taken], len(ids) - len(taken))

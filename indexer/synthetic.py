@@ -125,9 +125,10 @@ def edited_copies(
         raise UsageRefused("the index holds sounds: it is pictures that are edited", "give a list of pairs")
     with gallery.store.database.reading() as connection:
         gallery.follow(connection)
-        ids = sorted(connection.execute(select(File.item_id).distinct()).scalars())
+        ids = list(connection.execute(select(File.item_id).distinct()).scalars())
         items = read_items(connection, gallery.generation, space, ids)
-    facts = [items[id_] for id_ in ids]
+    # By content: ids are given as pictures are decoded, which no two builds do in the same order.
+    facts = sorted(items.values(), key=lambda item: item.sha256)
     order = np.random.default_rng(seed).permutation(len(facts))
     halves = np.empty(len(facts), np.int64)
     halves[order] = np.arange(len(facts)) % 2

@@ -98,6 +98,20 @@ def test_edited_copies_calibrate_and_say_what_is_found_of_each_edit(index: Comma
     assert again["threshold"] == pytest.approx(document["threshold"], abs=1e-6)
 
 
+def test_edited_copies_calibrate_alike_however_the_index_came_about(
+    index: Command, catalogue: Path, tmp_path: Path
+) -> None:
+    """Ids are given as pictures come in, and two builds of one catalogue give them in different orders."""
+    said = []
+    for number, first in enumerate(["bass", "ewer"]):
+        store = tmp_path / f"store-{number}"
+        for part in (catalogue / first, catalogue):
+            assert index("build", part, "--store", store).code == 0
+        said.append(index("calibrate", "--synthetic", "--fpr", RATE, "--store", store, "--json").json())
+    assert said[0]["threshold"] == pytest.approx(said[1]["threshold"], abs=1e-6)
+    assert said[0]["held_out"]["recall_by_edit"] == said[1]["held_out"]["recall_by_edit"]
+
+
 def test_a_rate_that_the_catalogue_cannot_show_is_refused_with_one_that_it_can(
     index: Command, built: Path
 ) -> None:

@@ -10,8 +10,7 @@ export function queueRail(queue) {
   const list = el("ol", {});
   const foot = el("div", { class: "more" });
   const shown = new Map(); // entry: its row and what in it changes
-  const reached = new IntersectionObserver(([seen]) => { if (seen.isIntersecting && queue.entries.length && !queue.ended) queue.more(); });
-  reached.observe(foot);
+  const reached = new IntersectionObserver(([seen]) => { if (seen.isIntersecting && !queue.ended) queue.more(); });
 
   function add(entry) {
     const [{ a, b }] = entry.pairs;
@@ -35,6 +34,7 @@ export function queueRail(queue) {
       if (marks.textContent !== words.join("")) marks.replaceChildren(...words.map(verdictMark));
     }
     foot.replaceChildren(...(queue.ended ? [] : [el("button", { type: "button", click: () => queue.more() }, "Show more")]));
+    if (queue.entries.length) reached.observe(foot); // not while it is empty: what was seen then may be told after the first page came
   }
 
   return { element: el("nav", { class: "queue", "aria-label": "Queue" }, list, foot), render };
