@@ -14,6 +14,7 @@ from indexer.errors import UsageRefused
 from indexer.evaluation_set import DecodedSet, EvaluationSet, decode_set
 from indexer.measure import Measured, measure, retrieval_task
 from indexer.settings import Settings
+from indexer.trial import require_bounded
 from retrieval.encoder import Encoder, Space
 from retrieval.errors import EncoderInvalid, LabelsInvalid, VectorsInvalid
 from retrieval.evaluation.baselines import BASELINES
@@ -81,6 +82,7 @@ def read_subjects(sources: Sequence[str], spaces: Sequence[str] = ()) -> list[Su
     subjects = []
     for source in dict.fromkeys(sources):
         files = read_encoder(source)
+        require_bounded(files)
         try:
             chosen = [files.spec.space(name) for name in spaces] or [files.spec.space()]
         except EncoderInvalid as error:

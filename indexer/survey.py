@@ -14,6 +14,7 @@ from indexer.plan import Plan, Rejected, encoded_items, known_files, make_plan, 
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import AssignedLabel, Encoder
+from indexer.trial import require_bounded
 from retrieval.encoder import spec_document
 from retrieval.similarity import Metric
 
@@ -60,9 +61,13 @@ def survey(
     Raises:
         UsageRefused: a catalogue, the labels file or the encoder cannot be used.
     """
-    with store.database.writing() as connection:
+    with store.database.reading() as connection:
         previous = current_generation(connection)
         encoder = read_encoder(_encoder_source(connection, store, settings, previous))
+        is_new = _encoder_row(connection, encoder) is None
+    if is_new:
+        require_bounded(encoder)
+    with store.database.writing() as connection:
         encoder_id = _register_encoder(connection, store, encoder)
         ids = register_catalogues(connection, store, catalogues, exclude)
     with store.database.reading() as connection:
@@ -105,7 +110,7 @@ def _register_encoder(connection: Connection, store: Store, encoder: EncoderFile
     """Return the encoder's row; of one that is known, where it lies now, and from which scores on it says what."""
     source = encoder.source if encoder.source == BUILTIN else store.stored_path(encoder.source)
     found = {"source": source, "spec": spec_document(encoder.spec)}
-    known = connection.execute(select(Encoder.id).where(Encoder.fingerprint == encoder.fingerprint)).scalar()
+    known = _encoder_row(connection, encoder)
     if known is not None:
         connection.execute(update(Encoder).where(Encoder.id == known).values(found))
         return known
@@ -113,3 +118,7 @@ def _register_encoder(connection: Connection, store: Store, encoder: EncoderFile
         fingerprint=encoder.fingerprint, name=encoder.spec.name, version=encoder.spec.version, **found
     )
     return connection.execute(row.returning(Encoder.id)).scalar_one()
+
+
+def _encoder_row(connection: Connection, encoder: EncoderFiles) -> int | None:
+    return connection.execute(select(Encoder.id).where(Encoder.fingerprint == encoder.fingerprint)).scalar()

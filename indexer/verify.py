@@ -18,6 +18,7 @@ from indexer.images import QueryImage, read_images
 from indexer.lookup import Gallery
 from indexer.settings import Settings
 from indexer.store import open_store
+from indexer.trial import require_bounded
 from retrieval.alignment.evidence import Evidence, compare
 from retrieval.alignment.verdict import Kind, judge
 from retrieval.encoder import Encoder
@@ -70,7 +71,9 @@ def encoder_at(store: Path, settings: Settings) -> tuple[EncoderFiles, Calibrati
     try:
         gallery = Gallery(open_store(store))
     except IndexNotFound:
-        return read_encoder(settings.encoder or BUILTIN), None
+        files = read_encoder(settings.encoder or BUILTIN)
+        require_bounded(files)
+        return files, None
     files = gallery.encoder_files()
     has_copy = any(space.name == COPY_SPACE for space in files.spec.spaces)
     known = gallery.calibrations(COPY_SPACE) if has_copy else []
