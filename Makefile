@@ -8,7 +8,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --requirement
 OURS := --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test test-training test-trust test-web check lock audit sbom clean
+.PHONY: demo test test-training test-trust test-web check coverage mutants fuzz lock audit sbom clean
 
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
@@ -31,6 +31,17 @@ test-web: $(VENV)-web/.installed
 check: $(VENV)/.installed-dev
 	scripts/check $(BIN)
 
+# Which branches of the code the tests go through: all suites, in the environments that they have.
+coverage: $(VENV)/.installed-dev $(VENV)-training/.installed $(VENV)-web/.installed
+	scripts/coverage $(VENV)
+
+# Whether the tests notice small changes of the modules that commit, check and repair.
+mutants: $(VENV)/.installed-dev
+	$(BIN)/python scripts/mutants $(ARGS)
+
+fuzz: $(VENV)-fuzz/.installed
+	$(VENV)-fuzz/bin/python scripts/fuzz $(ARGS)
+
 # Pins that still fit stay; `make lock ARGS=--upgrade` takes the newest.
 lock: $(VENV)-supply/.installed
 	UV=$(VENV)-supply/bin/uv scripts/lock $(ARGS)
@@ -42,7 +53,7 @@ sbom: $(VENV)-supply/.installed
 	scripts/sbom --bin $(VENV)-supply/bin $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-training $(VENV)-web $(VENV)-supply build dist demo-catalogue
+	rm -rf $(VENV) $(VENV)-training $(VENV)-web $(VENV)-fuzz $(VENV)-supply build dist demo-catalogue
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -56,6 +67,11 @@ $(VENV)-web/.installed: pyproject.toml requirements/web.lock
 	$(PYTHON) -m venv $(VENV)-web
 	$(VENV)-web/bin/python $(INSTALL) $(LOCKED) requirements/web.lock
 	$(VENV)-web/bin/python $(INSTALL) $(OURS)
+	touch $@
+
+$(VENV)-fuzz/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-fuzz
+	$(VENV)-fuzz/bin/python $(INSTALL) --editable '.[dev,fuzz]'
 	touch $@
 
 $(VENV)-supply/.installed: pyproject.toml

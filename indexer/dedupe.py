@@ -3,9 +3,9 @@
 1. Vectors are joined exactly; what somebody decided of a pair beats its score.
 2. Near-blank pictures are taken out: their likeness says nothing.
 3. Files are grouped around those that are kept.
-4. With verification pairs below the threshold that stand out from what else is near are looked at first: those stay
-   that pixels confirm. Then each member is held against the pixels of the kept file; a pair that is none is no candidate
-   any more, and what is left is grouped anew until nothing changes.
+4. With verification pairs below the threshold that stand out from what else is near are candidates too, and all are
+   looked at before anything is grouped (`duplicates/looking`). Each member is held against the pixels of the kept file;
+   a pair that is none is no candidate any more, and what is left is grouped anew until nothing changes.
 """
 
 import time
@@ -19,8 +19,9 @@ from indexer.compared import require_comparable
 from indexer.decisions import Decisions
 from indexer.decoding.sandbox import Sandbox
 from indexer.duplicates.candidates import Candidates, find_candidates
-from indexer.duplicates.describe import Verdicts, describe
+from indexer.duplicates.describe import NO_COPY, Verdicts, describe
 from indexer.duplicates.grouping import Group, group_files
+from indexer.duplicates.looking import Looks
 from indexer.duplicates.pixels import Pixels
 from indexer.duplicates.places import read_places
 from indexer.duplicates.report import DedupeReport
@@ -34,13 +35,11 @@ from indexer.settings import Settings
 from indexer.sound_rows import read_items
 from indexer.store import Store
 from indexer.tables import File
-from retrieval.alignment.verdict import Kind
 from retrieval.similarity import Metric
 
 # Of encoders that say none, until `index calibrate` sets one.
 DEFAULT_THRESHOLD = 0.9
 EVERYTHING = Scope()
-_NO_COPY = frozenset({Kind.SAME_OBJECT, Kind.DIFFERENT})
 
 
 def dedupe(
@@ -105,12 +104,12 @@ def dedupe(
         pixels = Pixels(sandbox, paths, sha256s, generation.spec.preprocess.view)
         report.near_blank = _drop_near_blank(candidates, pixels)
         judged: Verdicts = {}
-        if verify:
-            report.proposed = _confirm_proposed(candidates, pixels, judged)
+        looks = Looks(places, candidates, scope, pixels, judged)
+        report.proposed = looks.confirm() if verify else 0
         groups, links = group_files(places, candidates, scope)
-        while verify and _judge(groups, candidates, pixels, judged):
+        while verify and _hold(groups, candidates, looks):
             groups, links = group_files(places, candidates, scope)
-    report.rejected_by_verification = sum(found.verdict in _NO_COPY for found in judged.values())
+    report.rejected_by_verification = sum(found.verdict in NO_COPY for found in judged.values())
     report.unverified = sum(found.verdict is None for found in judged.values())
     describe(report, store, groups, links, candidates, decisions, judged, calibration)
     report.seconds = round(time.monotonic() - started, 3)
@@ -126,39 +125,13 @@ def _drop_near_blank(candidates: Candidates, pixels: Pixels) -> int:
     return len(blank)
 
 
-def _confirm_proposed(candidates: Candidates, pixels: Pixels, judged: Verdicts) -> int:
-    """Look at every proposed pair, and leave what pixels confirm; return how many those are.
-
-    All of them before anything is grouped: what is no copy would hold others apart.
-    """
-    partners: dict[int, list[int]] = {}
-    for a, b in sorted(candidates.proposed):
-        if b in candidates.partners.get(a, {}) and not candidates.is_sure(a, b):
-            partners.setdefault(a, []).append(b)
-    confirmed = 0
-    for a, others in partners.items():
-        for b, found in pixels.judge(a, others).items():
-            judged[frozenset((a, b))] = found
-            if found.verdict is None or found.verdict in _NO_COPY:
-                candidates.drop(a, b)
-            else:
-                confirmed += 1
-    return confirmed
-
-
-def _judge(groups: Sequence[Group], candidates: Candidates, pixels: Pixels, judged: Verdicts) -> bool:
-    """Verify the members that were not, and drop the pairs that are no copies; tell whether there were any."""
-    dropped = False
-    for group in groups:
-        keep = group.keep.item
-        new = {
-            place.item
-            for place, _ in group.members
-            if not candidates.is_sure(keep, place.item) and frozenset((keep, place.item)) not in judged
-        }
-        for item, found in (pixels.judge(keep, sorted(new)) if new else {}).items():
-            judged[frozenset((keep, item))] = found
-            if found.verdict in _NO_COPY:
-                candidates.drop(keep, item)
-                dropped = True
-    return dropped
+def _hold(groups: Sequence[Group], candidates: Candidates, looks: Looks) -> bool:
+    """Look at the members that were not yet held against what is kept; tell whether any is no copy of it."""
+    dropped = [
+        looks.look(
+            group.keep.item,
+            sorted({p.item for p, _ in group.members if not candidates.is_sure(group.keep.item, p.item)}),
+        )
+        for group in groups
+    ]
+    return any(dropped)

@@ -18,6 +18,7 @@ from retrieval.alignment.verdict import Kind
 
 # What verification says of (the item that is kept, a member's item).
 Verdicts = dict[frozenset[int], Judged]  # by the two items
+NO_COPY = frozenset({Kind.SAME_OBJECT, Kind.DIFFERENT})
 
 
 def describe(

@@ -28,6 +28,8 @@ NEEDED = (
     "prometheus_client",
     "cv2",
 )
+# Groups are computed by a process of its own, and the machine may be busy.
+PATIENCE_MS = 60_000
 # Without these, Chromium looks for updates and its makers' hosts, which has nothing to do with the page.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
@@ -86,7 +88,7 @@ def own_address(shop: Shop, tmp_path: Path) -> Iterator[str]:
 def browser() -> Iterator["Browser"]:
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -104,7 +106,7 @@ def open_page(browser: "Browser") -> Iterator[Callable[..., "Page"]]:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         host = urlsplit(url).netloc
 
         def asked(request: Request) -> None:
