@@ -20,7 +20,10 @@ class Part:
         ]
 
     def play(self, seed: int, iteration: int) -> list[str]:
-        """The whole matrix first; after it three of four damages are flips, mostly of the database."""
+        """The whole matrix first; after it three of four damages are flips, mostly of the database.
+
+        In every fourth round after the matrix the repair is killed on its way.
+        """
         draw = random.Random(f"{seed} {iteration}")
         if iteration < len(self._matrix):
             condition, name, kind = self._matrix[iteration]
@@ -29,7 +32,9 @@ class Part:
             names = self._stage.names(condition)
             name = draw.choice([draw.choice(names), ".index/catalog.db"])
             kind = draw.choice(["flip", "flip", "flip", "zero_a_page", "cut"])
-        return [f"{what} ({kind})" for what in self._stage.play(condition, name, kind, draw)]
+        killed = iteration >= len(self._matrix) and iteration % 4 == 0
+        told = self._stage.play(condition, name, kind, draw, killed=killed)
+        return [f"{what} ({kind}{', repair killed' if killed else ''})" for what in told]
 
     def close(self) -> None:
         """Everything ran in this process."""

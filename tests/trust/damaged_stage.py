@@ -7,9 +7,13 @@ can be played again.
 
 import contextlib
 import json
+import os
 import random
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -37,6 +41,7 @@ OLDER_STATE_IS_SOUND = {
 }  # SQLite takes a log that ends early for one that was never longer
 LOSES_ALL = {"put_older", "swap", "delete", "empty", "to_folder", "dangle"}
 NEAREST = 8  # of 13: a search that misses one gives another answer
+REPAIR_SECONDS = (0.3, 0.9)  # from before it reads the store until after it is done
 REFUSALS = {2, 10, 12, 13, 15, 16}
 
 Answers = list[tuple[str, float, str | None, str]]
@@ -55,6 +60,7 @@ class DamagedStage:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._count = folder, 0
+        self._kills: random.Random | None = None
         self._older = {condition: folder / f"{condition}-older" for condition in (CLOSED, LOGGED)}
         self._templates = {condition: folder / condition for condition in (CLOSED, LOGGED)}
         self._play()
@@ -168,11 +174,17 @@ class DamagedStage:
             shutil.copyfile(foreign, other)
         return Target(path, other, older)
 
-    def play(self, condition: str, name: str, kind: str, draw: random.Random) -> list[str]:
-        """Damage one object of a copy and hold every command to its promises; say what happened."""
+    def play(
+        self, condition: str, name: str, kind: str, draw: random.Random, *, killed: bool = False
+    ) -> list[str]:
+        """Damage one object of a copy and hold every command to its promises; say what happened.
+
+        Of a repair that is ``killed`` on its way the same is asked, once it was run again.
+        """
         with self._copied(self._templates[condition]) as case:
             catalogue, digest = case / "catalogue", tree_digest(case / "catalogue")
             DAMAGES[kind](self._target(case, condition, name), draw)
+            self._kills = draw if killed else None
             told = self._meet(case, name, kind)
             assert tree_digest(catalogue) == digest, "catalogue untouched: the catalogue was written to"
         return [f"{_family(name)}: {what}" for what in told]
@@ -215,6 +227,8 @@ class DamagedStage:
 
     def _meet_repair(self, case: Path, name: str, kind: str) -> str:
         """Repair, perhaps killed on its way, then twice; then what it could not know is built from the catalogue."""
+        if self._kills is not None:
+            kill_a_repair(case, self._kills)
         repaired = run(case, "check", "--repair", "--json")
         if repaired.code == 0:
             assert run(case, "check").code == 0, "repair: check still finds damage"
@@ -287,6 +301,18 @@ class DamagedStage:
                 else self._judge(self._query(case), name, "query")
             )
         return self._meet_repair(case, name, kind)
+
+
+def kill_a_repair(case: Path, draw: random.Random) -> None:
+    """Begin a repair, and kill it at a random moment, most often when it is at work."""
+    command = [sys.executable, "-m", "indexer", "check", "--repair"]
+    with subprocess.Popen(
+        command, cwd=case, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as repair:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            repair.wait(draw.uniform(*REPAIR_SECONDS))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(repair.pid, signal.SIGKILL)
 
 
 def answers(ended: Ended) -> Answers:

@@ -42,6 +42,18 @@ def test_flipped_bits_of_the_database_never_give_another_answer(stage: DamagedSt
         stage.play(CLOSED, DATABASE, "flip", draw)
 
 
+@pytest.mark.parametrize("name", ["catalog.db", "faiss"])
+def test_a_repair_that_is_killed_and_run_again_heals_what_one_that_was_not_heals(
+    stage: DamagedStage, name: str
+) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"drawn from {seed}")
+    draw = random.Random(seed)
+    (path, *_) = [path for path in stage.names(CLOSED) if name in path.split("/")]
+    for kind in ("flip", "zero_a_page", "cut", "flip"):
+        stage.play(CLOSED, path, kind, draw, killed=True)
+
+
 def broken_promise(stage: DamagedStage, name: str, kind: str, rounds: int) -> str:
     """Damage until a promise is broken; return which."""
     for seed in range(rounds):
