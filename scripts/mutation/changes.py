@@ -27,6 +27,7 @@ _TURNED = {
     ast.And: [ast.Or],
     ast.Or: [ast.And],
 }
+_HOOK = "failpoint"  # where tests let a run fail: nothing but a test would miss it
 _LEFT_OUT = (ast.Raise, ast.AugAssign, ast.Delete, ast.Continue, ast.Break)
 
 
@@ -87,7 +88,7 @@ def _of_expression(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 def _of_statement(node: ast.AST) -> Iterator[tuple[str, str]]:
     match node:
-        case ast.Expr(value=ast.Call()):
+        case ast.Expr(value=ast.Call(func=called)) if ast.unparse(called).rpartition(".")[2] != _HOOK:
             yield "leave out", "pass"
         case ast.Return(value=ast.expr()):
             yield "return nothing", "return None"
