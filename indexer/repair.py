@@ -32,6 +32,7 @@ from indexer.check import (
 from indexer.duplicates.undo import finish
 from indexer.errors import IndexNotFound, StoreDamaged
 from indexer.generations import Committed, commit_generation, current_generation
+from indexer.lost_catalogues import adopt_files
 from indexer.salvage import salvage
 from indexer.set_aside import set_aside_decisions, set_aside_listings
 from indexer.settings import Settings
@@ -89,9 +90,9 @@ def repair(store: Store, settings: Settings) -> RepairReport:
     with store.writing():
         generation = _newest_readable_generation(store, report.done)
         damage = _damage(_check_again(store))
-        _drop_rows(store, damage, report.done)
         can_encode = all(finding.kind != ENCODER_DIFFERS for finding in damage)
         reachable = _reachable_catalogues(store) if can_encode else {}
+        _drop_rows(store, damage, report.done)
         if generation is not None:
             _drop_lost_files(store, generation, reachable, report.done)
     _rebuild(store, generation, reachable, settings, report.done)
@@ -161,6 +162,7 @@ def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None
                     connection.execute(delete(Embedding).where(Embedding.item_id == id_))
             if finding.kind.endswith("-damaged") and finding.ids:
                 done.append(f"dropped what hangs on {len(finding.ids)} rows ({finding.kind})")
+        done += adopt_files(connection, store)
         _drop_orphans(connection)
 
 
@@ -170,7 +172,6 @@ def _drop_orphans(connection: Connection) -> None:
     connection.execute(delete(Embedding).where(Embedding.item_id.not_in(items)))
     connection.execute(delete(Embedding).where(Embedding.encoder_id.not_in(select(Encoder.id))))
     connection.execute(delete(File).where(File.item_id.not_in(items)))
-    connection.execute(delete(File).where(File.catalogue_id.not_in(select(Catalogue.id))))
     generations = select(Generation.id)
     connection.execute(delete(FaissFile).where(FaissFile.generation_id.not_in(generations)))
 

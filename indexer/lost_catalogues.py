@@ -1,0 +1,49 @@
+"""Files whose catalogue's row is lost: they go to a catalogue that they lie in, or the folder that holds them all."""
+
+import os
+from collections import defaultdict
+
+from sqlalchemy import Connection, insert, select, update
+
+from indexer.catalogue import FOLDER
+from indexer.store import Store
+from indexer.tables import Catalogue, File
+
+
+def adopt_files(connection: Connection, store: Store) -> list[str]:
+    """Give every file a catalogue again; say which folders were taken for one.
+
+    A folder that is taken for a catalogue may be narrower than what was indexed, and what a manifest named may lie in it
+    beside more: it is not built again until somebody asks.
+    """
+    known = {
+        row.id: store.absolute_path(row.path)
+        for row in connection.execute(select(Catalogue.id, Catalogue.path))
+    }
+    orphans = select(File.id, File.path, File.catalogue_id).where(File.catalogue_id.not_in(known))
+    homeless: dict[int, list[str]] = defaultdict(list)
+    for id_, path, catalogue_id in connection.execute(orphans).all():
+        absolute = store.absolute_path(path)
+        around = [one for one, root in known.items() if os.path.commonpath([root, absolute]) == root]
+        if around:
+            nearest = max(around, key=lambda one: len(known[one]))
+            connection.execute(update(File).where(File.id == id_).values(catalogue_id=nearest))
+        else:
+            homeless[catalogue_id].append(absolute)
+    said = []
+    for catalogue_id, files in homeless.items():
+        folder = os.path.commonpath([os.path.dirname(path) for path in files])
+        taken = next((one for one, root in known.items() if root == folder), None)
+        if taken is not None:
+            connection.execute(
+                update(File).where(File.catalogue_id == catalogue_id).values(catalogue_id=taken)
+            )
+            continue
+        row = {"id": catalogue_id, "path": store.stored_path(folder), "kind": FOLDER, "exclude": []}
+        connection.execute(insert(Catalogue).values(row))
+        known[catalogue_id] = folder
+        said.append(
+            f"took {folder} for the catalogue of {len(files)} files, whose own row is lost: "
+            "run `index build FOLDER` with what it was"
+        )
+    return said
