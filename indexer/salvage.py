@@ -72,7 +72,7 @@ def _copy_rows(source_path: Path, target: sqlite3.Connection, table: Table) -> i
     documents = {column.name for column in table.columns if isinstance(column.type, JSON)}
     count = 0
     with target:
-        for row in _readable_rows(source_path, table.name):
+        for row in _readable_rows(source_path, table):
             names, marks = ", ".join(row), ", ".join("?" for _ in row)
             try:
                 for name in documents & set(row):
@@ -90,7 +90,7 @@ def _lenient_text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _readable_rows(path: Path, table: str) -> Iterator[dict[str, Any]]:
+def _readable_rows(path: Path, table: Table) -> Iterator[dict[str, Any]]:
     """Read a table from its first row on, and past a damaged page from its last row back."""
     seen: set[int] = set()
     for order in ("ASC", "DESC"):
@@ -98,14 +98,31 @@ def _readable_rows(path: Path, table: str) -> Iterator[dict[str, Any]]:
             with closing(sqlite3.connect(path)) as source:
                 source.text_factory = _lenient_text
                 source.execute("PRAGMA query_only=ON")
-                cursor = source.execute(f"SELECT rowid, * FROM {table} NOT INDEXED ORDER BY rowid {order}")  # noqa: S608  (our own names)
-                columns = [column[0] for column in cursor.description][1:]
+                names = _column_names(source, table)
+                places = ", ".join(f"c{place}" for place in range(len(names)))
+                cursor = source.execute(
+                    f"WITH found(id, {places}) AS (SELECT rowid, * FROM {table.name} NOT INDEXED) "  # noqa: S608  (our own names)
+                    f"SELECT id, {places} FROM found ORDER BY id {order}"
+                )
                 for rowid, *row in cursor:
                     if rowid in seen:
                         break
                     seen.add(rowid)
-                    yield dict(zip(columns, row, strict=True))
+                    yield {
+                        name: value for name, value in zip(names, row, strict=True) if name in table.columns
+                    }
                 else:
                     return
         except sqlite3.Error:
             continue
+
+
+def _column_names(source: sqlite3.Connection, table: Table) -> list[str]:
+    """Name a table's columns as it has them; those that the schema does not know stand for those that are missing.
+
+    Python cannot even ask for a column whose own name is damaged, so that rows are read by its place.
+    """
+    found = [name for (name,) in source.execute("SELECT name FROM pragma_table_info(?)", (table.name,))]
+    known = [column.name for column in table.columns]
+    missing = iter([name for name in known if name not in found])
+    return [name if name in known else next(missing, name) for name in found]

@@ -9,6 +9,7 @@ from indexer.settings import Settings
 from indexer.store import Store
 from indexer.web.app import create_app
 from indexer.web.guard import Access
+from indexer.web.memory import return_large_blocks
 from indexer.web.patience import Impatient
 from indexer.web.service import Service
 
@@ -21,6 +22,7 @@ def serve(
     store: Store, settings: Settings, listener: socket.socket, access: Access, ready: Callable[[], None]
 ) -> None:
     """Serve an index on a socket; ``ready`` is called when requests are answered. Ends by SIGINT or SIGTERM."""
+    return_large_blocks()
     service = Service(store, settings)
     service.decoding.start()
     config = uvicorn.Config(
