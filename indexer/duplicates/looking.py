@@ -53,7 +53,9 @@ class Looks:
             self.look(item, [other for other in partners if self._is_worth_a_look(item, other)])
         for best, members in self._families().items():
             known = {best, *self._candidates.partners.get(best, {})}
-            strangers = [item for item in members if item not in known and self._is_allowed(best, item)]
+            strangers = [
+                item for item in members if item not in known and self._may_be_introduced(best, item)
+            ]
             self._introduce(best, strangers)
         below = self._candidates.proposed
         return sum(
@@ -84,6 +86,10 @@ class Looks:
 
     def _is_worth_a_look(self, item: int, other: int) -> bool:
         return self._root(item) != self._root(other) and self._is_allowed(item, other)
+
+    def _may_be_introduced(self, best: int, item: int) -> bool:
+        """Tell whether nobody has looked at the pair yet: a copy of a copy may be none itself, and stays let go."""
+        return frozenset((best, item)) not in self._judged and self._is_allowed(best, item)
 
     def _is_allowed(self, a: int, b: int) -> bool:
         """Tell whether the scope compares any of their files, and nobody decided against the pair."""
