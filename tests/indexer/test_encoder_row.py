@@ -76,3 +76,13 @@ def test_an_encoder_that_moved_is_looked_for_where_the_last_build_was_told_it_li
     again = index("build", shop, "--encoder", moved, "--json").json()
     assert (again["indexed"], again["unchanged"]) == (0, 2)
     assert index("query", shop / "1.png").code == 0
+
+
+def test_an_index_by_the_built_in_encoder_knows_it_by_that_name_wherever_it_is_installed(
+    index: Command, shop: Path
+) -> None:
+    assert index("build", shop, "--encoder", "builtin").code == 0
+    gallery = Gallery(open_store(Path(".index")))
+    with gallery.store.database.reading() as connection:
+        gallery.follow(connection)
+    assert gallery.generation.encoder_source == "builtin"
