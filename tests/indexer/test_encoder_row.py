@@ -78,11 +78,12 @@ def test_an_encoder_that_moved_is_looked_for_where_the_last_build_was_told_it_li
     assert index("query", shop / "1.png").code == 0
 
 
-def test_an_index_by_the_built_in_encoder_knows_it_by_that_name_wherever_it_is_installed(
-    index: Command, shop: Path
+def test_an_index_moves_together_with_the_encoder_that_lies_beside_it(
+    index: Command, shop: Path, modest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert index("build", shop, "--encoder", "builtin").code == 0
-    gallery = Gallery(open_store(Path(".index")))
-    with gallery.store.database.reading() as connection:
-        gallery.follow(connection)
-    assert gallery.generation.encoder_source == "builtin"
+    assert index("build", shop, "--encoder", modest).code == 0
+    here, there = Path.cwd(), Path.cwd().with_name("elsewhere")
+    here.rename(there)
+    monkeypatch.chdir(there)
+    monkeypatch.delenv("INDEX_ENCODER")
+    assert index("query", "shop/1.png", "-k", 1).code == 0
