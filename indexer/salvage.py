@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from indexer.store import SALVAGED_FILE, Store
 from indexer.tables import Base
 
 LOGS = ("-wal", "-shm")
+# The second is what Python makes of SQLite's own message where that quotes a damaged name.
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+SAME_DEFINITION = 0.9  # of its characters: those of different tables share 0.77 at most
 
 
 def salvage(store: Store) -> str:
@@ -40,7 +44,7 @@ def salvage(store: Store) -> str:
                 for table in Base.metadata.sorted_tables
             }
             target.execute("PRAGMA journal_mode=DELETE")
-        with suppress(sqlite3.Error), closing(sqlite3.connect(store.database.path)) as damaged:
+        with suppress(*UNREADABLE), closing(sqlite3.connect(store.database.path)) as damaged:
             damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         aside = _set_aside(store.database.path)
         for suffix in LOGS:  # SQLite would apply the old file's log to the new one
@@ -72,7 +76,7 @@ def _copy_rows(source_path: Path, target: sqlite3.Connection, table: Table) -> i
     documents = {column.name for column in table.columns if isinstance(column.type, JSON)}
     count = 0
     with target:
-        for row in _readable_rows(source_path, table):
+        for row in _readable_rows(source_path, table, _definition(target, table)):
             names, marks = ", ".join(row), ", ".join("?" for _ in row)
             try:
                 for name in documents & set(row):
@@ -90,15 +94,23 @@ def _lenient_text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _readable_rows(path: Path, table: Table) -> Iterator[dict[str, Any]]:
+def _definition(database: sqlite3.Connection, table: Table) -> str:
+    (sql,) = database.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table.name,)).fetchone()
+    return str(sql)
+
+
+def _readable_rows(path: Path, table: Table, definition: str) -> Iterator[dict[str, Any]]:
     """Read a table from its first row on, and past a damaged page from its last row back."""
     seen: set[int] = set()
     for order in ("ASC", "DESC"):
         try:
             with closing(sqlite3.connect(path)) as source:
                 source.text_factory = _lenient_text
-                source.execute("PRAGMA query_only=ON")
+                source.execute("PRAGMA writable_schema=ON")  # one damaged definition does not hide the other tables
                 names = _column_names(source, table)
+                if not names:
+                    _define(source, table, definition)
+                    names = _column_names(source, table)
                 places = ", ".join(f"c{place}" for place in range(len(names)))
                 cursor = source.execute(
                     f"WITH found(id, {places}) AS (SELECT rowid, * FROM {table.name} NOT INDEXED) "  # noqa: S608  (our own names)
@@ -113,8 +125,26 @@ def _readable_rows(path: Path, table: Table) -> Iterator[dict[str, Any]]:
                     }
                 else:
                     return
-        except sqlite3.Error:
+        except UNREADABLE:
             continue
+
+
+def _define(source: sqlite3.Connection, table: Table, definition: str) -> None:
+    """Put the definition of a table in the place of the damaged one that is most like it, in this connection only."""
+    likeness = {
+        rowid: SequenceMatcher(None, definition, str(sql), autojunk=False).ratio()
+        for rowid, sql in source.execute("SELECT rowid, sql FROM sqlite_master WHERE rootpage > 0")
+    }
+    nearest = max(likeness, key=likeness.__getitem__, default=None)
+    if nearest is None or likeness[nearest] < SAME_DEFINITION:
+        return
+    source.execute("BEGIN")  # never committed
+    source.execute(
+        "UPDATE sqlite_master SET type = 'table', name = ?1, tbl_name = ?1, sql = ?2 WHERE rowid = ?3",
+        (table.name, definition, nearest),
+    )
+    source.execute("PRAGMA writable_schema=RESET")  # read the definitions again
+    source.execute("PRAGMA writable_schema=ON")
 
 
 def _column_names(source: sqlite3.Connection, table: Table) -> list[str]:

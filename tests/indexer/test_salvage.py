@@ -1,8 +1,15 @@
 """Where a malformed database is kept when what can be saved of it takes its place."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-from indexer.salvage import _set_aside
+import pytest
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateTable
+
+from indexer.salvage import _readable_rows, _set_aside
+from indexer.tables import Base
 from tests.conftest import Command
 
 
@@ -40,3 +47,44 @@ def test_rows_are_saved_whose_column_has_lost_its_name(index: Command, catalogue
     assert "1 listings" in repaired.out
     assert "seen twice" in index("list", "show").out
     assert index("check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "damaged"),
+    [
+        (b"indexdecisions_by_pair", b"indexd\xe3\xe3isions_by_pair"),
+        (b"CREATE TABLE decisions", b"CREATE TABLE de\xefisions"),
+        (b"CREATE TABLE decisions", b"CREAT\x05 TABLE decisions"),
+        (b"tabledecisionsdecisions", b"tabledekisionsdecisions"),
+        (b"tabledecisionsdecisions", b"tafledecisionsdecisions"),
+        (b"CREATE TABLE listings", b"CREATE TABLE \x00istings"),
+    ],
+)
+def test_decisions_and_listings_are_saved_though_a_definition_in_the_schema_is_damaged(
+    index: Command, catalogue: Path, written: bytes, damaged: bytes
+) -> None:
+    """SQLite itself then reads no table at all, and may name the damaged one in bytes that are no text."""
+    index("build", catalogue)
+    index("list", "add", "fraud", catalogue / "cup/01.jpg", "--note", "seen twice")
+    index("decide", catalogue / "cup/01.jpg", catalogue / "cup/02.jpg", "different", "--note", "two cups")
+    database = Path(".index/catalog.db")
+    content = database.read_bytes()
+    assert content.count(written) == 1
+    assert len(written) == len(damaged)
+    database.write_bytes(content.replace(written, damaged))
+    assert index("check").code == 12
+    repaired = index("check", "--repair")
+    assert repaired.code == 0, repaired.err
+    assert "seen twice" in index("list", "show").out
+    assert "two cups" in index("decide", "--list").out
+    assert index("check").code == 0
+
+
+def test_a_table_whose_definition_is_like_no_other_gives_its_place_to_none(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as database:
+        database.execute("CREATE TABLE other (first TEXT, second TEXT)")
+        database.execute("INSERT INTO other VALUES ('one', 'two')")
+        database.commit()
+    table = Base.metadata.tables["decisions"]
+    definition = str(CreateTable(table).compile(dialect=sqlite.dialect()))
+    assert list(_readable_rows(tmp_path / "catalog.db", table, definition)) == []
