@@ -7,11 +7,11 @@ and answers are compared with brute force over the rows. Each failure names the 
 import hashlib
 import json
 import os
-import shutil
 import sqlite3
+import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,12 +91,15 @@ def tree_digest(root: Path) -> str:
 
 @contextmanager
 def database_copy(store: Path) -> Iterator[sqlite3.Connection]:
-    """Open a copy of the database and its log."""
+    """Open a copy of the database and its log.
+
+    Another process copies them: one that closes a file gives up all its POSIX locks on it, and with them those that
+    keep the log under its own readers (sqlite.org/howtocorrupt.html, 2.2).
+    """
     with tempfile.TemporaryDirectory(prefix="index-look-") as folder:
-        for suffix in ("", "-wal"):
-            source = store / f"catalog.db{suffix}"
-            with suppress(FileNotFoundError):  # a build that ends meanwhile puts its log into the database
-                shutil.copyfile(source, Path(folder) / source.name)
+        # The log first: what a reader that ends meanwhile puts from it into the database is then there twice, not never.
+        for name in ("catalog.db-wal", "catalog.db"):
+            subprocess.run(["cp", store / name, folder], stderr=subprocess.DEVNULL, check=False)
         with closing(sqlite3.connect(Path(folder) / "catalog.db")) as connection:
             yield connection
 
