@@ -1,5 +1,6 @@
-"""A sandbox that tests share, and pictures for it."""
+"""A sandbox that tests share, pictures for it, and an index to damage."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from indexer.decoding.sandbox import Sandbox
 from tests.hostile.crafted import photo, saved
 from tests.indexer.sandboxes import sandbox_of
+from tests.indexer.shop import make_shop
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +25,24 @@ def photos(tmp_path: Path) -> list[Path]:
     for number, path in enumerate(paths):
         path.write_bytes(saved(photo(60 + number, 50), "JPEG"))
     return paths
+
+
+@pytest.fixture(scope="session")
+def shop_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop-template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("INDEX_ENCODER", raising=False)
+        patch.setenv("INDEX_JOBS", "1")
+        make_shop(folder)
+    return folder
+
+
+@pytest.fixture
+def place(shop_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the shop and its index (`tests.indexer.shop`), as the working directory."""
+    copy = tmp_path / "place"
+    shutil.copytree(shop_template, copy)
+    monkeypatch.delenv("INDEX_ENCODER", raising=False)
+    monkeypatch.setenv("INDEX_JOBS", "1")
+    monkeypatch.chdir(copy)
+    return copy
