@@ -22,7 +22,9 @@ class Covering:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._coverage = coverage.Coverage(data_file=None, include=[f"{ROOT}/indexer/*.py"], config_file=False)
+        self._coverage = coverage.Coverage(
+            data_file=None, include=[f"{ROOT}/indexer/*.py"], config_file=False
+        )
         self._coverage.start()
         self._seconds: dict[str, float] = {}
 

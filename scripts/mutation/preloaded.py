@@ -44,8 +44,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 def _become(request: dict[str, Any], said: Path) -> None:
     try:
         os.setsid()
-        for number, path in ((0, os.devnull), (1, said), (2, said)):
-            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+        os.dup2(1, 2)
         os.chdir(request["tree"])
         os.environ |= {"PYTHONPATH": request["tree"], "TMPDIR": request["temporary"], "OMP_NUM_THREADS": "1"}
         sys.path.insert(0, request["tree"])
