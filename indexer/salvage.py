@@ -106,7 +106,8 @@ def _readable_rows(path: Path, table: Table, definition: str) -> Iterator[dict[s
         try:
             with closing(sqlite3.connect(path)) as source:
                 source.text_factory = _lenient_text
-                source.execute("PRAGMA writable_schema=ON")  # one damaged definition does not hide the other tables
+                # One damaged definition does not hide the other tables.
+                source.execute("PRAGMA writable_schema=ON")
                 names = _column_names(source, table)
                 if not names:
                     _define(source, table, definition)

@@ -158,7 +158,7 @@ def _table(entries: list[dict[str, Any]]) -> tuple[list[str], list[list[str]], f
 def _figure(entry: dict[str, Any], path: tuple[str, ...]) -> float | None:
     value: Any = entry
     for name in path:
-        value = None if value is None else value[name]
+        value = None if value is None else value.get(name)  # by L2 there is no normalised score
     return None if value is None else float(value)
 
 

@@ -1,8 +1,8 @@
 """Groups that do not chain: every member was compared with the file that is kept, not with a neighbour's neighbour.
 
 1. Files are taken best first. One that is near none of those that are kept so far is kept itself.
-2. Every other file belongs to the nearest of the kept files that it is near. Near to several, it is a bridge: it is
-   named, and it glues nothing together.
+2. Every other file belongs to the nearest of the better files that it is near and that are kept. Near to several kept
+   ones, it is a bridge: it is named, and it glues nothing together.
 
 So A-B and B-C without A-C never puts A and C together, whatever B is like.
 """
@@ -28,12 +28,15 @@ class Group:
         return {self.keep.item} | {place.item for place, _ in self.members}
 
 
+Option = tuple[Group, float]  # a group that a file may join, with its score to the file that is kept
+
+
 @dataclass(frozen=True)
 class Link:
-    """A file near two kept ones or more, with its scores to them; it is a member of the first one's group."""
+    """A file near two kept ones or more, with its scores to them; it is in the first one's group that is better."""
 
     place: Place
-    groups: list[tuple[Group, float]]
+    groups: list[Option]
 
 
 def group_files(
@@ -41,30 +44,30 @@ def group_files(
 ) -> tuple[list[Group], list[Link]]:
     """Group files, best first; return the groups of two and more, and what links them."""
     kept = _Kept(candidates, scope)
-    groups, waiting = [], []
+    groups: list[Group] = []
+    waiting: list[tuple[Place, list[Option]]] = []
     for place in places:
-        options = kept.near(place)
-        if next(options, None) is None:
+        better = _nearest_first(place, kept, candidates)
+        if better:
+            waiting.append((place, better))
+        else:
             groups.append(Group(place))
             kept.add(groups[-1])
-        else:
-            waiting.append(place)
     # The nearest ones choose first: of two that were decided to be apart, the nearer one gets the group.
-    offers = sorted(
-        ((place, _nearest_first(place, kept, candidates)) for place in waiting),
-        key=lambda offer: _rank(offer[0], offer[1][0], candidates),
-    )
+    waiting.sort(key=lambda one: _rank(one[0], one[1][0], candidates))
     inside = {id(group): {group.keep.item} for group in groups}
     links = []
-    for place, offered in offers:
+    for place, better in waiting:
         apart = candidates.apart.get(place.item, set())
-        free = [(group, score) for group, score in offered if not apart & inside[id(group)]]
-        if free:
-            group, score = free[0]
+        options = _nearest_first(place, kept, candidates)
+        near = [option for option in options if not apart & inside[id(option[0])]]
+        joinable = [option for option in better if not apart & inside[id(option[0])]]
+        if joinable:
+            group, score = joinable[0]
             group.members.append((place, score))
             inside[id(group)].add(place.item)
-        if len(free) > 1:
-            links.append(Link(place, free))
+        if len(near) > 1:
+            links.append(Link(place, near))
     links = [Link(link.place, [(g, score) for g, score in link.groups if g.members]) for link in links]
     return [group for group in groups if group.members], [link for link in links if len(link.groups) > 1]
 
@@ -80,7 +83,7 @@ class _Kept:
         place = group.keep
         self._groups.setdefault((place.item, place.kind.within), {}).setdefault(place.kind, group)
 
-    def near(self, place: Place) -> Iterator[tuple[Group, float]]:
+    def near(self, place: Place) -> Iterator[Option]:
         """Yield the groups that a file may join, with its score to the file that they keep."""
         for item, score in self._candidates.near(place.item):
             for kind, group in self._groups.get((item, place.kind.within), {}).items():
@@ -88,7 +91,7 @@ class _Kept:
                     yield group, score
 
 
-def _nearest_first(place: Place, kept: _Kept, candidates: Candidates) -> list[tuple[Group, float]]:
+def _nearest_first(place: Place, kept: _Kept, candidates: Candidates) -> list[Option]:
     """Sort the groups that a file may join; the better kept file comes first where scores are equal."""
     return sorted(
         kept.near(place),
@@ -96,7 +99,7 @@ def _nearest_first(place: Place, kept: _Kept, candidates: Candidates) -> list[tu
     )
 
 
-def _rank(place: Place, option: tuple[Group, float], candidates: Candidates) -> tuple[bool, float]:
+def _rank(place: Place, option: Option, candidates: Candidates) -> tuple[bool, float]:
     """Sort key, nearest first; a copy that needs no look is nearer than any score."""
     group, score = option
     return not candidates.is_sure(place.item, group.keep.item), -score

@@ -32,6 +32,19 @@ def test_an_index_is_built_queried_checked_and_changed_from_python(catalogue: Pa
         assert index.dedupe(0.999).to_dict()["groups"] == []
 
 
+def test_copies_are_moved_and_brought_back_from_python(catalogue: Path) -> None:
+    original, copy = catalogue / "cup/00.jpg", catalogue / "cup/copy.jpg"
+    copy.write_bytes(original.read_bytes())
+    with Index(".") as index:
+        index.build(catalogue)
+        assert (index.dedupe(0.999).run, copy.exists()) == (None, True)
+        report = index.dedupe(0.999, policy="trash", trash="away", prefer=["*/00.jpg"])
+        assert (report.run is not None, original.exists(), copy.exists()) == (True, True, False)
+        assert [path.name for path in Path("away").rglob("*.jpg")] == ["copy.jpg"]
+        assert len(index.undo().restored) == 1
+    assert copy.read_bytes() == original.read_bytes()
+
+
 def test_an_open_index_follows_a_build_by_someone_else(catalogue: Path) -> None:
     with Index(".") as index:
         index.build(catalogue)

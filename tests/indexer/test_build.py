@@ -8,8 +8,11 @@ import pytest
 from PIL import Image
 
 from indexer import Index
+from indexer.build import build as build_store
 from indexer.errors import REJECTED, UsageRefused
+from indexer.settings import load_settings
 from indexer.store import Store
+from indexer.survey import survey
 from tests.conftest import Command
 from tests.pictures import make_catalogue, picture, save
 from tests.tiny_encoder import write_tiny_encoder
@@ -169,6 +172,17 @@ def test_a_manifest_is_a_catalogue_of_its_own(index: Command, catalogue: Path) -
     assert counts(build(index)) == (1, 0, 1, 0, 1, 0, 0)
 
 
+def test_what_a_manifest_names_and_is_no_file_is_rejected_by_name(index: Command, workplace: Path) -> None:
+    save(workplace / "c/a.jpg", 1)
+    (workplace / "c/b.jpg").mkdir()
+    (workplace / "c/c.jpg").symlink_to("a.jpg")
+    (workplace / "shop.csv").write_text("path\nc/a.jpg\nc/b.jpg\nc/c.jpg\n")
+    report = build(index, "shop.csv")
+    assert counts(report) == (3, 1, 0, 0, 0, 2, 1)
+    told = {entry["path"]: entry["message"] for entry in report["rejected"]}  # type: ignore[attr-defined]
+    assert told == dict.fromkeys(("c/b.jpg", "c/c.jpg"), "named by the manifest, but not a regular file")
+
+
 def test_without_arguments_the_remembered_catalogues_are_built(index: Command, catalogue: Path) -> None:
     other = make_catalogue(catalogue.parent / "other", per_class=2, classes=("eagle",))
     save(other / "eagle/00.jpg", 555)
@@ -190,6 +204,16 @@ def test_a_catalogue_whose_disk_is_not_mounted_is_not_taken_for_deleted(
     answer = index("build", catalogue)
     assert (answer.code, "is its disk mounted?" in answer.err) == (2, True)
     assert index("status", "--json").json()["files"] == 24
+
+
+def test_a_catalogue_that_goes_away_as_a_build_begins_is_refused_and_not_remembered(workplace: Path) -> None:
+    save(workplace / "c/a.jpg", 1)
+    store = Store(workplace / ".index")
+    settings = load_settings(store.path, {})
+    with store.writing(), pytest.raises(UsageRefused, match="gone does not exist"):
+        survey(store, [workplace / "c", workplace / "gone"], settings, None, None)
+    with pytest.raises(UsageRefused, match="no catalogue yet"):
+        build_store(store, [], settings)
 
 
 def test_files_in_a_folder_that_cannot_be_listed_stay_in_the_index(

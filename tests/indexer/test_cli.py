@@ -83,6 +83,18 @@ def test_a_command_that_fails_leaves_no_store_behind(index: Command, workplace: 
     assert list(workplace.iterdir()) == []
 
 
+def test_the_store_is_the_one_of_the_environment_from_wherever_it_is_asked_unless_one_is_named(
+    index: Command, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(workplace / "c/a.jpg", 1)
+    monkeypatch.setenv("INDEX_STORE", str(workplace / "elsewhere"))
+    assert index("build", "c").code == 0
+    assert not (workplace / ".index").exists()
+    monkeypatch.chdir(workplace / "c")
+    assert index("status", "--json").json()["files"] == 1
+    assert "no index in" in index("status", "--store", workplace / ".index").err
+
+
 def test_results_go_to_stdout_and_everything_else_to_stderr(index: Command, catalogue: Path) -> None:
     (catalogue / "bad.jpg").write_text("no picture")
     answer = index("build", catalogue, "--json")

@@ -168,6 +168,15 @@ def test_a_file_without_its_columns_is_refused(store: Store, tmp_path: Path, hea
         import_decisions(store, tmp_path)
 
 
+def test_the_command_counts_what_was_added_and_what_was_known(
+    index: Command, store: Store, files: list[Path]
+) -> None:
+    write(Path("all.csv"), "first_path,second_path,verdict", "a,b,same", "b,c,different")
+    assert index("decide", "--import", "all.csv").out == "2 of 2 decisions added, 0 were known\n"
+    again = index("decide", "--import", "all.csv", "--json").json()
+    assert again == {"file": "all.csv", "rows": 2, "added": 0, "known": 2}
+
+
 def test_a_moment_of_another_time_zone_is_the_same_moment(store: Store, tmp_path: Path) -> None:
     add(store, entry(1, "same"))
     first, second = "01" * 32, "02" * 32

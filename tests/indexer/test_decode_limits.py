@@ -7,12 +7,13 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from PIL import AvifImagePlugin, Image, PngImagePlugin
 from PIL import ImageFile as ImageFileModule
-from PIL import PngImagePlugin
 from PIL.ImageFile import ImageFile
 
-from indexer.decoding.decode import DecodeFailure, Reason, from_array
+from indexer.decoding.decode import DecodeFailure, Reason, from_array, from_image
 from indexer.decoding.limits import Limits
+from indexer.decoding.source import HEADER_BYTES
 from retrieval.preprocess import Fit
 from tests.hostile.crafted import (
     chunk,
@@ -22,6 +23,7 @@ from tests.hostile.crafted import (
     photo,
     png,
     saved,
+    segment,
     tiff,
 )
 from tests.indexer.decoding import decoded
@@ -89,6 +91,52 @@ def test_heic_without_its_reader_names_the_extra(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(DecodeFailure, match=r"pip install 'siamese-index\[heif\]'") as caught:
         decoded(data)
     assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
+
+
+def test_where_pillow_has_no_avif_the_message_is_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(photo(), "AVIF")
+    monkeypatch.setattr(AvifImagePlugin, "SUPPORTED", False)
+    with pytest.raises(DecodeFailure, match="pip install -U pillow") as caught:
+        decoded(data)
+    assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "words"),
+    [
+        (b"", Reason.EMPTY, "the file is empty"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf", Reason.UNSUPPORTED_FORMAT, "save it as JPEG"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", Reason.NOT_AN_IMAGE, "a film"),
+    ],
+    ids=["nothing", "a container of something else", "a film"],
+)
+def test_what_holds_no_picture_is_told_by_its_first_bytes(data: bytes, reason: Reason, words: str) -> None:
+    with pytest.raises(DecodeFailure, match=words) as caught:
+        decoded(data)
+    assert caught.value.reason is reason
+
+
+def test_an_open_image_without_pixels_is_none() -> None:
+    with pytest.raises(DecodeFailure, match="0 x 5 has no pixels") as caught:
+        from_image(Image.new("RGB", (0, 5)), size=32, fit=Fit.STRETCH)
+    assert caught.value.reason is Reason.NOT_AN_IMAGE
+
+
+def test_more_metadata_than_any_picture_has_is_refused() -> None:
+    pixels = decoded(png(9, 9, before=chunk(b"prVt", bytes(HEADER_BYTES // 2)))).pixels
+    assert (pixels == decoded(png(9, 9)).pixels).all()
+    with pytest.raises(DecodeFailure, match="more than 16 MiB") as caught:
+        decoded(png(9, 9, before=chunk(b"prVt", bytes(HEADER_BYTES))))
+    assert caught.value.reason is Reason.TOO_MUCH_METADATA
+
+
+def test_a_jpeg_of_thousands_of_parts_is_refused_whatever_they_are() -> None:
+    data = flat_jpeg(64, 64)
+    comments = segment(0xFE, b"") * 8001
+    assert decoded(data[:-2] + comments[:100] + data[-2:]).width == 64
+    with pytest.raises(DecodeFailure, match="more than 1000 scans") as caught:
+        decoded(data[:-2] + comments + data[-2:])
+    assert caught.value.reason is Reason.TOO_SLOW
 
 
 def test_no_other_parser_is_ever_loaded() -> None:

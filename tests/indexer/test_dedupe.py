@@ -2,11 +2,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from indexer import find_duplicates
 from indexer.errors import FOUND
 from tests.conftest import Command
 from tests.pictures import picture, save
+from tests.retrieval.scenes import scene
 
 
 @pytest.fixture
@@ -60,3 +62,21 @@ def test_one_line_of_python_finds_the_same_groups_and_leaves_nothing(index: Comm
     found = find_duplicates(shop, 0.95)
     assert [group["keep"] for group in found.to_dict()["groups"]] == [group["keep"] for group in groups]
     assert sorted(Path.cwd().rglob("*")) == before
+
+
+def test_parts_of_one_picture_that_share_nothing_are_no_copies_of_each_other(
+    index: Command, workplace: Path
+) -> None:
+    pytest.importorskip("cv2", reason="verifying needs: pip install 'siamese-index[verify]'")
+    whole = Image.fromarray(scene(1, (300, 110)))
+    (workplace / "parts").mkdir()
+    whole.save("parts/whole.png")
+    for number in range(3):
+        part = whole.crop((100 * number, 0, 100 * number + 100, 110))
+        # The first has the most pixels, so that the whole is a copy of it and the others are met as copies of that.
+        (part.resize((200, 220)) if number == 0 else part).save(f"parts/{number}.png")
+    index("build", "parts")
+    report = index("dedupe", "-t", "-1", "--verify", "--json").json()
+    (group,) = report["groups"]
+    assert [(Path(m["path"]).name, m["verdict"]) for m in group["members"]] == [("whole.png", "copy")]
+    assert report["rejected_by_verification"] == 3

@@ -1,10 +1,12 @@
 """What `index dedupe --policy` does with files, and that all of it can be undone."""
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -145,6 +147,26 @@ def test_pixels_find_copies_below_the_threshold_that_stand_out_and_nothing_else(
     }.isdisjoint({"unlike.png", "other.png"})
 
 
+def test_members_of_a_group_whose_kept_file_cannot_be_seen_are_not_verified_nor_touched(
+    index: Command, shop: Path
+) -> None:
+    pytest.importorskip("cv2", reason="verifying needs: pip install 'siamese-index[verify]'")
+    (shop / "best.png").unlink()
+    before = tree(shop)
+    report = index("dedupe", *NEAR, "--verify", "--policy", "trash").json()
+    group = next(g for g in report["groups"] if Path(g["keep"]).name == "best.png")
+    told = {Path(m["path"]).name: (m["verdict"], m["reason"]) for m in group["members"]}
+    assert told.pop("same.png") == ("identical", "the same bytes")
+    assert told.keys() == {"copy.jpg", "forged.jpg"}
+    assert {verdict for verdict, _ in told.values()} == {None}
+    assert all(reason.startswith("not verified: the kept file is vanished") for _, reason in told.values())
+    assert report["unverified"] == 2
+    assert names(report["disposal"]["disposed"]) == {os.fsdecode(name) for name in HOSTILE}
+    assert {name for name in before if name not in tree(shop)} == {
+        f"names/{os.fsdecode(name)}" for name in HOSTILE
+    }
+
+
 def test_what_stands_out_below_the_threshold_is_not_grouped_unseen(index: Command, shop: Path) -> None:
     pytest.importorskip("cv2", reason="verifying needs: pip install 'siamese-index[verify]'")
     (shop / "copy.jpg").write_bytes(b"no picture any more")
@@ -156,6 +178,31 @@ def test_what_stands_out_below_the_threshold_is_not_grouped_unseen(index: Comman
 
     assert members("-t", "1") == {"same.png": "identical", "forged.jpg": "altered"}
     assert members("-t", "0.6")["copy.jpg"] is None  # its score speaks for it
+
+
+def test_what_a_chain_of_decisions_makes_a_copy_is_moved_and_says_so(index: Command, shop: Path) -> None:
+    for a, b in (("best.png", "copy.jpg"), ("copy.jpg", "forged.jpg")):
+        assert index("decide", shop / a, shop / b, "same").code == 0
+    report = index("dedupe", "-t", "1", "--policy", "trash", "--dry-run", "--json").json()
+    group = next(g for g in report["groups"] if Path(g["keep"]).name == "best.png")
+    told = {Path(m["path"]).name: (m["verdict"], m["reason"]) for m in group["members"]}
+    assert told == {
+        "same.png": ("identical", "the same bytes"),
+        "copy.jpg": ("copy", "decided same"),
+        "forged.jpg": ("copy", "decided same as another copy of the kept file"),
+    }
+    assert {"copy.jpg", "forged.jpg"} < names(report["disposal"]["disposed"])
+
+
+def test_what_was_decided_of_a_picture_outside_the_index_changes_nothing_in_it(
+    index: Command, shop: Path
+) -> None:
+    before = index("dedupe", *NEAR).json()
+    outside = save(shop.parent / "outside.png", 4)
+    for name, verdict in (("best.png", "same"), ("copy.jpg", "different")):
+        assert index("decide", outside, shop / name, verdict).code == 0
+    after = index("dedupe", *NEAR).json()
+    assert after | {"seconds": 0} == before | {"seconds": 0}
 
 
 def test_hard_links_replace_only_the_same_bytes_and_become_files_of_their_own_again(
@@ -180,13 +227,17 @@ def test_a_file_is_left_alone_unless_it_and_the_kept_one_are_what_was_compared(
     (shop / "best.png").write_bytes(b"something else")
     (shop / "names/-rf.png").write_bytes(b"edited")
     (shop / "names/back\\slash `x`.png").unlink()
+    (linked := shop / "names" / os.fsdecode(HOSTILE[3])).unlink()
+    linked.symlink_to("q.png")
     before = tree(shop)
     report = index("dedupe", *NEAR, "--policy", "trash").json()
     reasons = {Path(e["path"]).name: e["reason"] for e in report["disposal"]["skipped"]}
     assert "best.png changed since it was indexed" in reasons["same.png"]
     assert reasons["-rf.png"] == "it changed since it was indexed"
     assert reasons["back\\slash `x`.png"] == "it is gone"
+    assert reasons[linked.name] == "it is not a plain file"
     assert (shop / "same.png").exists()
+    assert linked.is_symlink()
     index("dedupe", "--undo", "last")
     assert tree(shop) == before
 
@@ -201,15 +252,60 @@ def test_undo_never_writes_over_what_came_to_be_there(index: Command, shop: Path
     assert Path(left["path"]).name == "same.png"
     assert (shop / "same.png").read_bytes() == b"new"
     assert len(list((shop / "names").iterdir())) == len(HOSTILE)
+    told = index("dedupe", "--undo", run)
+    assert (told.code, told.out) == (3, "")
+    assert f"not brought back: {left['path']}: {left['reason']}" in told.err
     (shop / "same.png").unlink()
     assert index("dedupe", "--undo", run).code == 0
     assert (shop / "same.png").read_bytes() == (shop / "best.png").read_bytes()
 
 
-def test_the_script_moves_hostile_names_when_it_is_run_and_nothing_before(shop: Path) -> None:
+def test_undo_names_what_is_not_in_the_trash_as_it_was_moved_there_and_brings_back_the_rest(
+    index: Command, shop: Path
+) -> None:
+    report = index("dedupe", *NEAR, "--policy", "trash").json()
+    lies = {Path(entry["path"]).name: Path(entry["to"]) for entry in report["disposal"]["disposed"]}
+    lies["same.png"].unlink()
+    (shop / "same.png").write_bytes(b"new")
+    lies["-rf.png"].write_bytes(b"not what was moved")
+    answer = index("dedupe", "--undo", "last", "--json")
+    assert answer.code == 3
+    left = {Path(entry["path"]).name: entry["reason"] for entry in answer.json()["left"]}
+    assert left.keys() == {"same.png", "-rf.png"}
+    assert "not in the trash any more" in left["same.png"]
+    assert "is not what was moved there" in left["-rf.png"]
+    assert lies["-rf.png"].read_bytes() == b"not what was moved"
+    assert not (shop / "names/-rf.png").exists()
+    assert (shop / "same.png").read_bytes() == b"new"
+    assert len(answer.json()["restored"]) == len(HOSTILE) - 1
+
+
+def test_undo_makes_no_file_of_a_link_that_is_gone_or_whose_content_changed(
+    index: Command, shop: Path
+) -> None:
+    index("dedupe", *NEAR, "--policy", "hardlink")
+    (shop / "same.png").unlink()
+    with (shop / "names/-rf.png").open("ab") as link:
+        link.write(b"edited in place")
+    answer = index("dedupe", "--undo", "last", "--json")
+    assert answer.code == 3
+    left = {Path(entry["path"]).name: entry["reason"] for entry in answer.json()["left"]}
+    assert left.pop("same.png") == "the link is gone"
+    assert left.keys() == {os.fsdecode(name) for name in HOSTILE}  # they are all one file, the kept one
+    assert set(left.values()) == {"it was changed since it became a link, and the kept file with it"}
+    assert (shop / "names/-rf.png").samefile(shop / "names/q.png")
+    assert not (shop / "same.png").exists()
+
+
+def test_the_script_moves_hostile_names_when_it_is_run_and_nothing_before(index: Command, shop: Path) -> None:
     before = tree(shop)
     command = [sys.executable, "-m", "indexer", "dedupe", "-t", "0.6", "--policy", "script", "--quiet"]
     script = subprocess.run(command, capture_output=True, check=True).stdout
+    document = index("dedupe", "-t", "0.6", "--policy", "script", "--json").json()
+    told, printed = (
+        re.sub(rb"/trash/[^/]+/", b"/trash/RUN/", one) for one in (os.fsencode(document["script"]), script)
+    )
+    assert told == printed
     assert tree(shop) == before
     done = subprocess.run(["sh"], input=script, capture_output=True, check=True)
     assert done.stderr == b""
@@ -237,6 +333,19 @@ def test_a_trash_that_files_cannot_be_moved_to_in_one_step_is_refused(index: Com
     assert index("dedupe", *NEAR, "--policy", "trash", "--trash", "away").json()["run"]
     assert any(Path("away").rglob("same.png"))
     assert index("dedupe", "--dry-run").code == 2
+
+
+def test_a_file_on_another_file_system_than_the_kept_one_becomes_no_link(index: Command, shop: Path) -> None:
+    if not (memory := Path("/dev/shm")).is_dir() or memory.stat().st_dev == shop.stat().st_dev:
+        pytest.skip("needs a second file system")
+    with tempfile.TemporaryDirectory(dir=memory) as elsewhere:
+        away = Path(shutil.copy(shop / "best.png", elsewhere))
+        index("build", elsewhere)
+        disposal = index("dedupe", *NEAR, "--policy", "hardlink").json()["disposal"]
+        reasons = {Path(entry["path"]): entry["reason"] for entry in disposal["skipped"]}
+        assert reasons[away] == "it lies on another file system than the kept file"
+        assert "same.png" in names(disposal["disposed"])
+        assert away.stat().st_nlink == 1
 
 
 def test_two_runs_at_once_are_refused(index: Command, shop: Path) -> None:

@@ -147,6 +147,8 @@ def test_a_bridge_is_told_and_what_a_hard_link_takes_up_is_nothing(index: Comman
     assert bridge["path"] in [member["path"] for member in first["members"]]
     assert bridge["path"] not in [member["path"] for member in second["members"]]
     assert "Near several groups" in Path("page.html").read_text()
+    told = index("dedupe", "-t", "0.6").err
+    assert f"bridge: {bridge['path']} is near the kept files of groups {first['id']}, {second['id']}" in told
     files = [Path(m["path"]) for group in report["groups"] for m in group["members"]]
     assert "link.png" in {path.name for path in files}
     assert report["wasted_bytes"] == sum(

@@ -64,6 +64,13 @@ def test_a_bridge_belongs_to_the_nearer_group_and_is_named() -> None:
     assert [score for _, score in link.groups] == pytest.approx(np.cos(np.radians([18, 22])), abs=1e-6)
 
 
+def test_a_file_is_no_copy_of_a_worse_one_that_is_nearer() -> None:
+    """The worse one is kept too, as it is near no better file that is kept."""
+    vectors = directions(0, 18, 30)
+    places = [place(i) for i in (0, 1, 2)]
+    assert groups_of(places, vectors, np.cos(np.radians(20))) == {0: [1]}
+
+
 def test_the_lowest_score_of_a_group_is_the_true_minimum() -> None:
     found = candidates([place(i) for i in (1, 0, 2)], directions(0, 20, 40), 0.93)
     assert found.min_score([1, 0, 2]) == pytest.approx(np.cos(np.radians(40)), abs=1e-6)
@@ -85,7 +92,7 @@ def test_groups_are_those_of_a_plain_loop() -> None:
                 kept.append(i)
         wanted: dict[int, set[int]] = {k: set() for k in kept}
         for i in set(range(70)) - set(kept):
-            wanted[max(kept, key=lambda k: scores[i, k])].add(i)
+            wanted[max((k for k in kept if k < i), key=lambda k: scores[i, k])].add(i)
         found = groups_of(places, vectors, 0.7)
         assert {k: set(v) for k, v in found.items()} == {k: v for k, v in wanted.items() if v}
 

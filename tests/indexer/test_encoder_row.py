@@ -1,6 +1,7 @@
 """What an index knows of its encoder beside its vectors: from which scores on pictures are the same, and where it lies."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,27 @@ def test_an_index_moves_together_with_the_encoder_that_lies_beside_it(
     monkeypatch.chdir(there)
     monkeypatch.delenv("INDEX_ENCODER")
     assert index("query", "shop/1.png", "-k", 1).code == 0
+
+
+def test_an_encoder_may_be_an_onnx_file_beside_its_spec_and_is_the_same_one(
+    workplace: Path, index: Command, shop: Path, tiny_encoder: Path
+) -> None:
+    graph = Path(shutil.copy(tiny_encoder / "model.onnx", workplace / "mine.ONNX"))
+    refused = index("build", shop, "--encoder", graph)
+    assert refused.code == 2
+    assert f"{workplace / 'mine.json'} is missing" in refused.err
+    shutil.copy(tiny_encoder / "spec.json", workplace / "mine.json")
+    assert index("build", shop, "--encoder", graph).code == 0
+    again = index("build", shop, "--encoder", tiny_encoder, "--json").json()
+    assert (again["indexed"], again["unchanged"]) == (0, 2)
+
+
+def test_vectors_that_are_not_normalised_are_neither_joined_nor_screened(
+    workplace: Path, index: Command, shop: Path
+) -> None:
+    raw = write_tiny_encoder(workplace / "raw", metric="l2")
+    assert index("build", shop, "--encoder", raw, "--metric", "l2").code == 0
+    for arguments in (("dedupe",), ("screen", shop / "1.png")):
+        refused = index(*arguments)
+        assert (refused.code, refused.out) == (2, "")
+        assert "space 'copy' holds vectors that are not normalised" in refused.err

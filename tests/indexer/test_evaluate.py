@@ -1,6 +1,7 @@
 """`index evaluate`, with real encoders on small sets whose right answers are known."""
 
 import csv
+import io
 import json
 import shutil
 import sys
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 
 from indexer import evaluate as evaluate_module
-from indexer.plots import _plain, principal_plane
+from indexer.evaluation_set import read_evaluation_set
+from indexer.plots import _plain, _points, embedding_map, principal_plane
+from indexer.settings import Settings
 from tests.conftest import Command
 from tests.indexer.sounds import tone, wav
 from tests.pictures import make_catalogue, save
@@ -122,6 +125,27 @@ def test_queries_are_searched_in_the_gallery(index: Command, takes: Path, workpl
     assert len(report["duplicates"]) == 1
     assert "1 exact duplicates dropped" in answer.err
     assert "1 classes have nothing to find, 1 queries left out: stranger" in answer.err
+    by_l2 = write_tiny_encoder(workplace / "by-l2", metric="l2")
+    table = index("evaluate", queries, "--gallery", takes, "--no-baselines", "--encoder", by_l2)
+    assert table.code == 0, table.err
+    assert "uAP" in table.out
+
+
+def test_copies_are_judged_by_scores_that_stand_out_where_scores_are_cosines_and_nowhere_else(
+    takes: Path, workplace: Path, tiny_encoder: Path
+) -> None:
+    for name in ("bass", "cup"):
+        (workplace / "queries" / name).mkdir(parents=True)
+        shutil.move(takes / name / "2.jpg", workplace / "queries" / name / "2.jpg")
+    raw = write_tiny_encoder(workplace / "raw", metric="l2")
+    subjects = evaluate_module.read_subjects([str(tiny_encoder), str(raw)], ["copy"])[:2]
+    wanted = read_evaluation_set(workplace / "queries", gallery=takes)
+    report = evaluate_module.evaluate(wanted, subjects, Settings(), baselines=False)
+    by_cosine, by_distance = (row.copy for row in report.rows)
+    assert by_cosine is not None
+    assert by_distance is not None
+    assert by_cosine.keys() - by_distance.keys() == {"normalised_uap", "normalised_recall_at_90_precision"}
+    assert by_distance["uap"] == by_cosine["uap"] == 1
 
 
 def write_pairs(path: Path, rows: list[tuple[str, str, str]]) -> Path:
@@ -289,6 +313,60 @@ def test_without_matplotlib_everything_else_is_there(
     assert "pip install 'siamese-index[plots]'" in answer.err
     assert [path.name for path in (workplace / "figures").iterdir()] == ["metrics.json"]
     assert "<td>1.0000</td>" in (workplace / "page.html").read_text()
+
+
+def test_of_pairs_alone_there_is_no_map_and_where_all_are_told_apart_no_failure(
+    index: Command, takes: Path, workplace: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    rows = [
+        ("bass/0.jpg", "bass/1.jpg", "1"),
+        ("cup/0.jpg", "cup/1.jpg", "1"),
+        ("bass/0.jpg", "cup/0.jpg", "0"),
+    ]
+    pairs = write_pairs(takes / "pairs.csv", rows)
+    answer = index("evaluate", "--pairs", pairs, "--out", "figures", "--no-baselines")
+    assert answer.code == 0
+    assert {path.name for path in (workplace / "figures").iterdir()} == {
+        "metrics.json",
+        "roc-det.png",
+        "scores.png",
+    }
+    assert not list(workplace.rglob("*.html"))
+
+
+def test_a_page_alone_is_written_and_of_many_lost_pictures_the_first_are_named(
+    index: Command, takes: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for number in range(12):
+        (takes / f"cup/broken-{number:02d}.jpg").write_bytes(b"no picture")
+    before = set(workplace.rglob("*"))
+    answer = index("evaluate", takes, "--html", "page.html", "--no-baselines")
+    assert answer.code == 3
+    assert answer.err.count("  left out ") == 10
+    assert "12 pictures left out in all; --verbose lists them" in answer.err
+    assert set(workplace.rglob("*")) - before == {workplace / "page.html"}
+
+
+def test_a_legend_of_more_classes_than_can_be_told_apart_is_left_out() -> None:
+    pytest.importorskip("matplotlib")
+    vectors = np.random.default_rng(0).normal(size=(42, 4)).astype(np.float32)
+    widths = []
+    for count in (20, 21):
+        png = embedding_map(vectors, [f"class {row % count}" for row in range(42)], "tiny")
+        with Image.open(io.BytesIO(png)) as image:
+            widths.append(image.width)
+    assert widths[0] > widths[1]
+
+
+def test_of_a_long_curve_its_ends_and_most_of_its_beginning_are_drawn() -> None:
+    assert [_points(count).tolist() for count in (1, 2000)] == [[0], list(range(2000))]
+    drawn = _points(1_000_000).tolist()
+    assert drawn == sorted(set(drawn))
+    assert (drawn[:20], drawn[-1]) == (list(range(20)), 999_999)
+    assert max(np.diff(drawn)) <= 1_000_000 / 1999 + 1
+    assert len(drawn) <= 4000
 
 
 def test_the_map_keeps_the_two_directions_that_vary_most() -> None:

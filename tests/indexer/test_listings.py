@@ -1,6 +1,7 @@
 """Lists of pictures: what is on one stays on it until it is switched off, and is never just gone."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from tests.pictures import save
 
 @pytest.fixture
 def pictures(index: Command, workplace: Path) -> list[Path]:
-    """Three pictures of two labels in an index, and one beside it."""
+    """Three pictures of two labels in an index, with ``c/5.png``, which has none, and one picture beside it."""
     paths = [
         save(workplace / "c" / f"{label}/{seed}.png", seed) for label, seed in (("a", 1), ("a", 2), ("b", 3))
     ]
+    save(workplace / "c/5.png", 5)
     assert index("build", "c").code == 0
     return [*paths, save(workplace / "outside.png", 4)]
 
@@ -73,6 +75,7 @@ def test_a_listing_follows_its_content_and_stays_when_the_content_leaves(
         (("add", "fraud", "outside.png"), "build its folder first"),
         (("add", "fraud", "c/a/1.png", "outside.png"), "does not hold outside.png"),
         (("add", "fraud", "c/a/1.png", "--label", "a"), "--label"),
+        (("add", "genuine", "c/a/1.png", "c/5.png"), "c/5.png has no label in the index"),
         (("add", "fraud", "nowhere.png"), "no file nowhere.png"),
         (("add", "stolen", "c/a/1.png"), "stolen"),
         (("off", "outside.png"), "on no list"),
@@ -103,6 +106,17 @@ def test_a_row_that_is_not_what_was_written_is_no_answer_and_a_repair_sets_it_as
     assert [row.id for row in show_listings(Store(Path(".index")))] == [2]
     aside = list(Path(".index").glob("listings-set-aside-*.jsonl"))
     assert '"list": "benign"' in aside[0].read_text()
+
+
+def test_a_file_whose_row_is_not_what_was_written_is_put_on_no_list(
+    index: Command, pictures: list[Path]
+) -> None:
+    with closing(sqlite3.connect(".index/catalog.db")) as database, database:
+        database.execute("UPDATE files SET label = 'b' WHERE label = 'a'")
+    answer = index("list", "add", "genuine", pictures[2], pictures[0])
+    assert answer.code == 12
+    assert "table files is not what was written" in answer.err
+    assert show_listings(Store(Path(".index"))) == []
 
 
 def test_switching_off_twice_says_that_there_is_nothing_to_switch(pictures: list[Path]) -> None:

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import UsageRefused
+from indexer.errors import PermissionRefused, UsageRefused
 from indexer.manifest import Facts, read_manifest
+from tests.trust.in_process import modes_obeyed
 
 
 def test_a_csv_gives_labels_and_every_further_column_as_an_attribute(tmp_path: Path) -> None:
@@ -63,6 +64,24 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.parquet").write_bytes(b"garbage")
     with pytest.raises(UsageRefused, match="not a Parquet file"):
         read_manifest(tmp_path / "labels.parquet")
+
+
+def test_a_table_that_is_no_file_is_refused_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    for name in ("folder.csv", "missing.parquet"):
+        with pytest.raises(UsageRefused, match=f"{name} is not a file"):
+            read_manifest(tmp_path / name)
+
+
+def test_a_parquet_file_that_may_not_be_read_is_not_told_to_be_broken(tmp_path: Path) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = tmp_path / "labels.parquet"
+    parquet.write_table(pa.table({"path": ["a.jpg"], "label": ["cup"]}), table)
+    table.chmod(0)
+    with modes_obeyed(), pytest.raises(PermissionRefused, match=str(table)):
+        read_manifest(table)
+    table.chmod(0o600)
+    assert len(read_manifest(table)) == 1
 
 
 def test_a_parquet_file_is_refused_wherever_it_is_broken(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import sqlite3
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from sqlalchemy import create_engine
 from indexer.database import Database, migrations_directory
 from indexer.errors import NewerFormat
 from indexer.tables import KNOWN_REVISIONS, SCHEMA_REVISION, Base
+from tests.conftest import Command
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_the_newest_migration_is_the_revision_that_the_models_describe() -> None:
@@ -52,6 +56,18 @@ def test_the_database_is_in_wal_mode_and_syncs_every_commit(tmp_path: Path) -> N
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_a_store_whose_schema_is_too_old_to_tell_of_disposals_is_checked_as_it_is(
+    index: Command, workplace: Path
+) -> None:
+    with tarfile.open(GOLDEN / "0001.tar.gz") as archive:
+        archive.extractall(workplace, filter="data")
+    store = workplace / "golden/.index"
+    checked = index("check", "--store", store, "--json")
+    assert checked.code == 0
+    assert {finding["kind"] for finding in checked.json()["findings"]} <= {"catalogue-moved-on"}
+    assert Database(store / "catalog.db").revision() == "0001"
 
 
 def test_a_schema_from_the_future_is_refused_by_name(tmp_path: Path) -> None:

@@ -205,6 +205,19 @@ def test_a_row_that_is_not_what_was_written_is_refused_and_mended(
     assert night()["night"] == (2 if table == "nights" else 3)
 
 
+def test_what_the_ledger_says_of_tonights_findings_is_not_believed_unless_it_is_what_was_written(
+    night: Night, index: Command, shop: Path
+) -> None:
+    shutil.copy2(shop / "ann/0.png", shop / "bob/again.png")
+    assert night()["found"] == 1
+    with closing(sqlite3.connect(".index/catalog.db")) as database, database:
+        database.execute("UPDATE findings SET score = 0.5")
+    refused = index("nightly", "-t", "0.95")
+    assert (refused.code, refused.out) == (12, "")
+    assert "table findings is not what was written" in refused.err
+    assert [path.name for path in Path(".index/nights").iterdir()] == ["000001"]
+
+
 def test_a_new_picture_of_no_resemblance_is_new_and_no_finding(night: Night, shop: Path) -> None:
     night()
     picture(99).save(shop / "other.png")
@@ -232,6 +245,26 @@ def test_new_pictures_are_screened_by_what_the_user_said(
     copy_of(shop / "bob/1.png", shop / "bob/again.png")
     report = night()
     assert [entry["kind"] for entry in report["queue"]] == ["known-fraud"]
+    assert night()["found"] == 0
+
+
+def test_a_picture_that_was_listed_as_fraud_before_its_first_night_is_told_of_alone(
+    night: Night, index: Command, shop: Path
+) -> None:
+    night()
+    known = save(shop / "bob/known.png", 99)
+    assert index("build").code == 0
+    assert index("list", "add", "fraud", known).code == 0
+    (entry,) = night("--html", "page.html")["queue"]
+    assert (entry["kind"], entry["verdict"], Path(entry["path"]).name) == (
+        "known-fraud",
+        "reject",
+        "known.png",
+    )
+    assert (entry["with"], entry["with_sha256"]) == (None, None)
+    page = Path("page.html").read_text()
+    section = page[page.index("1. known-fraud reject") :].partition("</section>")[0]
+    assert section.count("data:image/jpeg") == 1
     assert night()["found"] == 0
 
 

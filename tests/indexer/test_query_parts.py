@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 
 from indexer import Index
-from indexer.lookup import PART_PENALTY
-from indexer.query_parts import TURNS, WINDOWS
+from indexer.lookup import PART_PENALTY, Gallery
+from indexer.query_parts import TURNS, WINDOWS, encode_parts
+from indexer.store import open_store
 from tests.conftest import Command
+from tests.indexer.sandboxes import sandbox_of
 from tests.pictures import picture
 from tests.tiny_encoder import write_tiny_encoder
 
@@ -85,6 +87,17 @@ def test_an_encoder_that_sees_the_ink_alone_has_no_parts(
         for flag in ("--parts", "--no-parts")
     )
     assert with_parts == without
+
+
+def test_of_what_is_no_picture_there_are_no_parts_and_the_others_keep_theirs(built: Path) -> None:
+    gallery = Gallery(open_store(Path(".index")))
+    space = gallery.generation.space("copy")
+    with sandbox_of(1) as sandbox:
+        images = [b"no picture", picture(1), b""]
+        parts = encode_parts(images, sandbox, gallery.network(), space)
+    assert [part.shape for part in parts] == [
+        (count, space.dim) for count in (0, len(WINDOWS) + len(TURNS), 0)
+    ]
 
 
 def test_only_copies_are_held_against_what_else_is_near(index: Command, built: Path) -> None:

@@ -8,7 +8,11 @@ import pytest
 from PIL import Image, ImageOps
 
 from indexer import Index
+from indexer.encoders import read_encoder
+from indexer.rerank import reranked
+from retrieval.similarity import Metric
 from tests.conftest import Command
+from tests.indexer.sandboxes import sandbox_of
 from tests.retrieval.scenes import recaptured, scene
 
 pytest.importorskip("cv2", reason="verifying needs: pip install 'siamese-index[verify]'")
@@ -79,6 +83,26 @@ def test_a_candidate_that_is_gone_or_damaged_keeps_its_place_without_a_verdict(
     assert unread["blurred.png"].startswith("not verified: vanished")
     assert answer.code == 0
     assert "blurred.png: not verified: vanished" in answer.err
+
+
+def test_where_nothing_is_found_nothing_is_verified(index: Command, query: Path) -> None:
+    assert answered(index, query, "--verify", "--where", "label=none") == []
+
+
+def test_a_query_that_is_gone_by_then_leaves_all_in_place_with_the_reason(
+    query: Path, tiny_encoder: Path
+) -> None:
+    spec = read_encoder(str(tiny_encoder)).spec
+    with Index(".") as opened, sandbox_of(1) as sandbox:
+        found = opened.query(query)
+        query.unlink()
+        left = reranked(found, query, 3, sandbox, spec=spec, space="object", metric=Metric.COSINE)
+    assert [(match.rank, match.path) for match in left] == [(match.rank, match.path) for match in found]
+    assert [match.verdict for match in left] == [None] * 4
+    assert all(
+        "not verified: " in str(match.reason) and "vanished" in str(match.reason) for match in left[:3]
+    )
+    assert left[3] == found[3]
 
 
 def test_from_python_an_array_is_verified_as_its_file_is(query: Path) -> None:

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from indexer.decoding import sandbox_worker
+from indexer.decoding.frames import LENGTHS
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.sandbox import Job, Sandbox, SandboxUnavailable
+from indexer.decoding.sandbox_process import _frames
 from retrieval.preprocess import Fit
 from tests.hostile.crafted import holed, photo, png, saved
 from tests.indexer.sandboxes import (
@@ -76,6 +78,50 @@ def test_a_worker_killed_while_idle_is_replaced() -> None:
         assert len(outcomes) == 6
         assert sum(outcome.failure is None for outcome in outcomes.values()) >= 5
         assert sandbox._workers[0].process.pid != pid
+
+
+@on_linux  # where what is ready first is told first
+def test_a_worker_that_died_before_it_was_sent_a_picture_is_replaced_once() -> None:
+    """Its death and the end of its pipe are told together, and the second is news of nobody any more."""
+    with sandbox_of(1) as sandbox:
+        pid = start_one(sandbox)
+        os.kill(pid, signal.SIGKILL)
+        sandbox._workers[0].process.wait()
+        outcomes = outcomes_of(sandbox, [Job(0, data=saved(photo(), "JPEG")), Job(1, data=png(9, 9))])
+        assert reason_of(outcomes[0]) == Reason.DECODER_CRASHED
+        assert outcomes[1].picture is not None
+        assert (
+            outcomes[1].picture.width == 9
+        )  # the other's bytes were not sent to the one that took its place
+        assert sandbox._workers[0].process.pid != pid
+
+
+def test_no_picture_is_blamed_for_a_worker_that_died_idle_beside_others(photos: list[Path]) -> None:
+    with sandbox_of(2) as sandbox:
+        while not all(worker.is_ready for worker in sandbox._workers) or not sandbox._workers:
+            outcomes_of(sandbox, jobs_of(photos))
+        idle = sandbox._workers[1]
+        idle.process.kill()
+        idle.process.wait()
+        (outcome,) = outcomes_of(sandbox, [Job(0, photos[0])]).values()
+        assert outcome.picture is not None
+        outcomes = outcomes_of(sandbox, jobs_of(photos))
+        assert [outcome.failure for outcome in outcomes.values()] == [None] * len(photos)
+        assert len(sandbox._workers) == 2
+        assert idle not in sandbox._workers
+
+
+@pytest.mark.parametrize("lengths", [(1 << 20, 0), (10, 1 << 40)], ids=["header", "pixels"])
+def test_a_worker_that_promises_more_than_there_can_be_is_taken_for_dead(lengths: tuple[int, int]) -> None:
+    ours, its = os.pipe()
+    try:
+        os.set_blocking(ours, False)
+        os.write(its, LENGTHS.pack(*lengths))
+        with pytest.raises(EOFError, match="not what a sound worker sends"):
+            next(_frames(ours))
+    finally:
+        os.close(ours)
+        os.close(its)
 
 
 def test_a_run_that_is_given_up_leaves_nothing_for_the_next(shared: Sandbox, photos: list[Path]) -> None:

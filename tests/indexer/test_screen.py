@@ -326,6 +326,7 @@ def test_rings_connect_owners_over_any_number_of_steps() -> None:
     rings = rings_of([image("a", "1", "2"), image("b", "3", "2"), image("c", "4", "5"), image("d", "6")])
     assert [ring.owners for ring in rings] == [["1", "2", "3"], ["4", "5"]]
     assert rings[0].links == [{"a": "1", "b": "2", "images": ["a"]}, {"a": "2", "b": "3", "images": ["b"]}]
+    assert rings_of([ScreenedImage("of nobody known", owners=["1", "2"])]) == []
 
 
 @pytest.fixture

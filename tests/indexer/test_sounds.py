@@ -80,6 +80,22 @@ def test_a_broken_sound_is_rejected_with_its_reason(name: str, sandbox: Sandbox)
     assert outcomes[1].picture is not None
 
 
+@pytest.mark.parametrize(
+    ("data", "reason", "words"),
+    [
+        (b"", Reason.EMPTY, "the file is empty"),
+        (BROKEN["half an MP3"][0], Reason.TRUNCATED, "of 14400 samples are there"),
+    ],
+    ids=["nothing", "half an MP3"],
+)
+def test_a_sound_that_is_not_there_is_told_from_one_that_is_broken(
+    data: bytes, reason: Reason, words: str
+) -> None:
+    with pytest.raises(DecodeFailure, match=words) as failure:
+        heard(data)
+    assert failure.value.reason is reason
+
+
 def test_values_that_are_no_numbers_do_no_harm() -> None:
     values = tone()
     values[100:200], values[300], values[400] = np.nan, np.inf, 1e38
@@ -172,6 +188,13 @@ def test_a_page_shows_the_spectra_of_sounds(listening: Path, index: Command) -> 
     assert index("query", listening / "calls" / "1.wav", "-k", "2", "--html", target).code == 0
     assert target.read_text().count("data:image/jpeg") == 3
     assert "not readable" not in target.read_text()
+
+
+def test_sounds_are_not_edited_to_calibrate_by_them(listening: Path, index: Command) -> None:
+    index("build", listening)
+    answer = index("calibrate", "--synthetic", "--fpr", 0.4)
+    assert (answer.code, "it is pictures that are edited" in answer.err) == (2, True)
+    assert "give a list of pairs" in answer.err
 
 
 def test_python_queries_sounds_by_their_bytes(listening: Path) -> None:

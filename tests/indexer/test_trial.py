@@ -1,5 +1,9 @@
 """An encoder from elsewhere can take this process's memory and time only after it has shown that it does not."""
 
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,7 @@ from indexer import trial
 from indexer.encoders import read_encoder
 from indexer.errors import UsageRefused
 from tests.conftest import Command
+from tests.indexer.sandboxes import on_linux
 from tests.tiny_encoder import write_tiny_encoder
 
 
@@ -109,6 +114,35 @@ def test_an_encoder_of_a_fixed_batch_beyond_all_bounds_is_refused(tmp_path: Path
     onnx.save(model, folder / "model.onnx")
     with pytest.raises(UsageRefused, match="more than 4096 MiB"):
         trial.require_bounded(read_encoder(str(folder)))
+
+
+def trials() -> list[int]:
+    """The trials of this process that are under way."""
+    mine = [
+        path.parent for path in Path("/proc").glob("[0-9]*/status") if f"PPid:\t{os.getpid()}\n" in told(path)
+    ]
+    return [int(folder.name) for folder in mine if "indexer.trial_process" in told(folder / "cmdline")]
+
+
+def told(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:  # it ended meanwhile
+        return ""
+
+
+@on_linux
+def test_an_encoder_whose_process_is_killed_is_refused_with_how_it_ended(tmp_path: Path) -> None:
+    """The system does so where memory runs out."""
+    encoder = read_encoder(str(endless(tmp_path / "endless")))
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(trial.require_bounded, encoder)
+        while not (pids := trials()):
+            assert not ended.done()
+            time.sleep(0.01)
+        os.kill(pids[0], signal.SIGKILL)
+        with pytest.raises(UsageRefused, match=r"brings a process of 4096 MiB down \(exit -9\)"):
+            ended.result()
 
 
 def test_one_that_is_bounded_passes_and_is_tried_once(

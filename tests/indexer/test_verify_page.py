@@ -75,6 +75,21 @@ def test_without_an_alignment_the_page_says_so_and_the_overlay_shows_both(
         assert overlay.size == (360 + 16 + 360, 270)
 
 
+def test_what_is_too_low_to_be_compared_is_laid_and_no_difference_is_shown(
+    index: Command, workplace: Path
+) -> None:
+    strip = np.asarray(Image.fromarray(scene(1)).resize((1200, 900)))[100:115]
+    Image.fromarray(strip).save("a.png")
+    Image.fromarray(strip).save("b.jpg", quality=95)
+    answer = index("verify", "a.png", "b.jpg", "--html", "page.html")
+    assert answer.code in {0, 4}, answer.err
+    page = Path("page.html").read_text()
+    assert "B where it lies in A" in page
+    assert len(re.findall(r"<img", page)) == 4  # both, and the two that blink
+    assert "red where B differs" not in page
+    assert "No changed region was found" in page
+
+
 def test_a_picture_as_small_as_a_pixel_is_verified_and_shown(index: Command, original: Path) -> None:
     Image.new("RGB", (1, 1), "red").save("dot.png")
     for a, b in (("dot.png", "a.png"), ("a.png", "dot.png"), ("dot.png", "dot.png")):

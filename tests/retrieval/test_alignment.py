@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from retrieval.alignment.features import MOST, extract, mirrored
-from retrieval.alignment.homography import Alignment, align
+from retrieval.alignment.homography import Alignment, _spread, align
 from retrieval.alignment.matching import RATIO, match
 from retrieval.alignment.plane import corners, in_front, jacobians, overlap, project
 from retrieval.errors import PictureInvalid
@@ -171,6 +171,20 @@ def test_overlap_agrees_with_counting_pixels() -> None:
     seen = project(np.linalg.inv(matrix), np.stack([x.ravel(), y.ravel()], axis=1).astype(float))
     inside = sum(-0.5 < x < 49.5 and -0.5 < y < 69.5 for x, y in seen)
     assert overlap(matrix, (60, 40), (50, 70)) == pytest.approx(inside / 2400, abs=0.01)
+
+
+def test_a_mirror_image_covers_what_the_picture_does() -> None:
+    """Its corners run the other way round."""
+    mirror = np.diag([-1.0, 1.0, 1.0])
+    mirror[0, 2] = 59
+    assert overlap(mirror, (60, 40), (60, 40)) == pytest.approx(1)
+    assert overlap(mirror, (60, 40), (15, 40)) == pytest.approx(0.25)
+
+
+def test_where_nothing_is_to_be_seen_inliers_vouch_for_nothing() -> None:
+    points = np.array([[1.0, 1.0], [5.0, 7.0]])
+    assert _spread(np.empty((0, 2)), points) == 0
+    assert _spread(points, points) == 1
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,31 @@ def test_pictures_that_share_next_to_nothing_are_not_compared() -> None:
     assert superpose(scene(1), scene(1), np.array([[1, 0, 5000], [0, 1, 0], [0, 0, 1]], float)) is None
 
 
+def test_a_corner_that_pokes_into_a_picture_is_too_little_to_compare() -> None:
+    half = np.sqrt(0.5)
+    # Turned by 45 degrees, with one corner 16 pixels inside the left edge, halfway down.
+    turned = np.array([[half, half, 0], [-half, half, 0], [0, 0, 1]], float)
+    turned[:2, 2] = [WIDTH, 0] - turned[:2, :2] @ [16, HEIGHT / 2]
+    pair = superpose(scene(1), scene(2), turned)
+    assert pair is not None
+    assert 0 < pair.shared.sum() < 300
+    assert difference(pair) is None
+
+
+@pytest.fixture(scope="module")
+def strip() -> np.ndarray:
+    """15 pixels of a large picture: enough to find it by, and too low to compare."""
+    large = np.asarray(Image.fromarray(scene(1)).resize((1200, 900)))
+    return np.ascontiguousarray(large[100:115])
+
+
+def test_a_strip_is_found_in_itself_and_nothing_is_said_of_what_was_changed(strip: np.ndarray) -> None:
+    found = compare(strip, strip)
+    assert found.alignment is not None
+    assert (found.alignment.overlap_a, found.alignment.overlap_b) == pytest.approx((1, 1), abs=0.05)
+    assert (found.agreement.share, found.changes, found.strongest, found.support) == (0, (), 0, 0)
+
+
 def test_a_picture_is_laid_on_another_where_the_map_says() -> None:
     found = align(extract(scene(1)), extract(scene(1)[40:220, 60:260]))
     assert found is not None

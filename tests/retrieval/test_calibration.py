@@ -99,3 +99,16 @@ def test_reliability_is_what_a_plain_loop_says() -> None:
     assert found.ece == pytest.approx(error)
     assert found.brier == pytest.approx(sum(share[i] * (probabilities[i] - same[i]) ** 2 for i in range(400)))
     assert found.weight.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("prior", [0.0, 1.0, -0.1, float("nan")])
+def test_a_prior_that_leaves_nothing_to_learn_is_refused(prior: float) -> None:
+    learned = ProbabilityMap.fit(*drawn(1))
+    with pytest.raises(CalibrationRefused, match="not between 0 and 1"):
+        learned.probability(np.array([0.5]), prior)
+
+
+def test_where_no_pair_is_left_nothing_is_said_of_how_probabilities_come_true() -> None:
+    for probabilities, weights in ((np.empty(0), None), (np.array([0.5]), np.zeros(1))):
+        with pytest.raises(CalibrationRefused, match="no pair is left"):
+            reliability_bins(probabilities, probabilities > 0, weights)

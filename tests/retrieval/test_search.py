@@ -1,5 +1,6 @@
 import io
 
+import faiss
 import numpy as np
 import pytest
 
@@ -79,6 +80,14 @@ def test_beyond_the_exact_limit_the_search_reports_the_recall_it_reached() -> No
 
 
 @pytest.mark.parametrize("exact_limit", [10**6, 100])
+def test_a_search_limited_to_ids_that_are_not_there_finds_nothing(exact_limit: int) -> None:
+    ids, vectors = gallery(400)
+    index = built(ids, vectors, exact_limit=exact_limit)
+    found = index.search(vectors[:2], 3, np.array([ids.max() + 1]))
+    assert [(len(one.ids), len(one.scores)) for one in found] == [(0, 0), (0, 0)]
+
+
+@pytest.mark.parametrize("exact_limit", [10**6, 100])
 def test_an_index_reads_back_as_it_was_written(exact_limit: int) -> None:
     ids, vectors = gallery(300)
     index = built(ids, vectors, exact_limit=exact_limit)
@@ -117,6 +126,12 @@ def test_bytes_that_are_not_the_expected_index_are_refused(damage: str) -> None:
         expected["metric"] = Metric.L2
     with pytest.raises(IndexInvalid):
         read_index(io.BytesIO(data).read, **expected)
+
+
+def test_a_sound_index_of_a_kind_that_is_never_written_is_refused_by_its_name() -> None:
+    data = faiss.serialize_index(faiss.IndexFlat(DIM, faiss.METRIC_INNER_PRODUCT)).tobytes()
+    with pytest.raises(IndexInvalid, match="unexpected FAISS index IndexFlat"):
+        read_index(io.BytesIO(data).read, dim=DIM, metric=Metric.COSINE, count=0, recall=1.0)
 
 
 def test_vectors_with_nan_are_refused() -> None:

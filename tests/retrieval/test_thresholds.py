@@ -129,3 +129,9 @@ def test_a_rate_that_is_none_is_refused(fpr: float) -> None:
 def test_pairs_that_heap_on_few_pictures_have_wider_bounds() -> None:
     alone, together = bounded(20, 10_000, 1.0), bounded(20, 10_000, 8.0)
     assert together.low < alone.low < alone.value < alone.high < together.high
+
+
+def test_of_no_pairs_any_rate_is_possible() -> None:
+    for pairs, effect in ((0, 1.0), (3, 4.0)):
+        rate = bounded(0, pairs, effect)
+        assert (rate.value, rate.effective, rate.low, rate.high) == (0.0, 0, 0.0, 1.0)

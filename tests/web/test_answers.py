@@ -9,7 +9,12 @@ from starlette.testclient import TestClient
 
 from indexer import Index
 from indexer.classify import HEADS
+from indexer.lookup import Gallery
+from indexer.store import open_store
 from indexer.web import documents
+from indexer.web.embedding_map import draw_map
+from tests.pictures import save
+from tests.tiny_encoder import write_tiny_encoder
 from tests.web.conftest import ODD_NAME, item_of
 
 API = "/api/v1"
@@ -131,6 +136,25 @@ def test_the_map_places_each_content_once_and_says_what_it_explains(client: Test
     assert len({point["item"] for point in found["points"]}) == len(found["points"]) == found["total"]
     assert 0 < found["explained"][1] <= found["explained"][0] < 1
     assert len(client.get(f"{API}/map", params={"limit": 5}).json()["points"]) == 5
+
+
+def test_the_map_of_an_index_that_holds_nothing_is_empty(own: TestClient) -> None:
+    with Index(own.service.store.path) as index:
+        index.remove(own.service.store.base / "catalogue")
+    found = own.get(f"{API}/map").json()
+    assert (found["points"], found["explained"], found["total"]) == ([], [0.0, 0.0], 0)
+
+
+def test_vectors_of_one_dimension_lie_on_a_line(tmp_path: Path) -> None:
+    encoder = write_tiny_encoder(tmp_path / "encoder", dim=1)
+    for seed in range(6):
+        save(tmp_path / "catalogue" / f"{seed}.png", seed)
+    with Index(tmp_path, encoder=str(encoder), metric="l2", jobs=1) as index:
+        index.build(tmp_path / "catalogue")
+        gallery = Gallery(open_store(index.path))
+    found = draw_map(gallery, gallery.generation.space("copy"), 100)
+    assert (len(found.points), {point.y for point in found.points}) == (6, {0.0})
+    assert found.explained == [1.0, 0.0]
 
 
 def test_the_heads_that_are_documented_are_those_that_there_are() -> None:

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from indexer.store import SALVAGED_FILE
 from indexer.tables import Decision
+from indexer.web import answered
 from tests.web.conftest import serving
 
 API = "/api/v1"
@@ -45,6 +46,19 @@ def test_the_same_key_gives_the_same_answer_and_decides_once(own: TestClient) ->
         f"{API}/decisions", json={"a": 1, "b": 3, "verdict": "same"}, headers={"Idempotency-Key": "k1"}
     )
     assert (other.status_code, other.json()["error"]["code"]) == (422, "key_reused")
+
+
+def test_only_the_newest_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answered, "_KEPT", 2)
+    kept, asked = answered.Answered(), []
+
+    def ask(key: str) -> object:
+        return kept.once(key, "request", lambda: asked.append(key) or len(asked))
+
+    assert [ask(key) for key in ("a", "b", "a", "c", "b", "c")] == [1, 2, 1, 3, 2, 3]
+    assert ask("a") == 4
+    assert ask("c") == 3
+    assert asked == ["a", "b", "c", "a"]
 
 
 def test_twenty_of_one_key_at_once_decide_once(own: TestClient) -> None:

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from indexer import Index
 from indexer.errors import IndexNotFound
+from indexer.generations import require_generation
 from indexer.store import Store
 from indexer.web.galleries import Galleries
 from tests.pictures import save
@@ -103,6 +104,19 @@ def test_where_the_encoder_is_gone_what_needs_none_is_answered(own: TestClient, 
     assert own.post(f"{API}/query", data={"item": item}).status_code == 200
     answer = own.post(f"{API}/query", files=[("image", ("x.jpg", b"x"))])
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "wrong_encoder")
+
+
+def test_a_request_that_is_late_with_an_older_snapshot_takes_the_newest_from_no_other(own_shop: Path) -> None:
+    store = Store(own_shop)
+    galleries = Galleries(store)
+    with store.snapshot() as before, before.database.reading() as connection:
+        assert require_generation(connection, before).id == 1
+        add(store, "new.png", 808)
+        with galleries.taken() as newest:
+            assert newest.generation.id == 2
+        assert galleries._loaded(before).generation.id == 1
+    assert galleries.current is not None
+    assert galleries.current.id == 2
 
 
 def test_without_a_generation_there_is_nothing_to_take(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from indexer import Index
 from indexer.decisions import DecisionVerdict, Entry, Pair
 from indexer.web.documents import State
-from indexer.web.duplicate_groups import DuplicateGroups, Group, Member
+from indexer.web.duplicate_groups import DuplicateGroups, Group, Member, groups_of
 from indexer.web.ledger import Ledger
 from tests.web.conftest import found_groups
 
@@ -41,6 +41,39 @@ def test_files_with_the_same_bytes_have_nothing_to_decide(client: TestClient) ->
         if "again.jpg" in g["members"][0]["path"] + g["keep"]["path"]
     ]
     assert (group["state"], group["members"][0]["verdict"]) == ("same-bytes", "identical")
+
+
+def test_a_group_whose_contents_left_the_index_is_no_more(own: TestClient) -> None:
+    """Until those of the new generation are found, the queue is that of the one before."""
+    service = own.service
+    service.groups.stop()
+    with Index(service.store.path) as index:
+        document = index.dedupe().to_dict()
+        with service.store.database.reading() as connection:
+            service.groups.found = groups_of(connection, document, 1)
+        gone, *left = document["groups"]
+        assert own.get(f"{API}/groups/{gone['id']}").status_code == 200
+        index.remove(*(member["path"] for member in gone["members"]))
+    answer = own.get(f"{API}/groups/{gone['id']}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_such_group")
+    assert "no more" in answer.json()["error"]["message"]
+    listed = own.get(f"{API}/groups", params={"state": "all"}).json()["groups"]
+    assert {group["id"] for group in listed} == {group["id"] for group in left}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_newest_decision_counts_in_whatever_order_they_are_read(order: int) -> None:
+    """Clocks are set back, and decisions of elsewhere are imported."""
+    pair = b"a" * 32, b"b" * 32
+    entries = [
+        Entry(*pair, verdict, "", "web", f"2026-01-0{day}T00:00:00+00:00")
+        for day, verdict in ((1, DecisionVerdict.SAME), (2, DecisionVerdict.FRAUD))
+    ]
+    ledger = Ledger()
+    for entry in entries[::order]:
+        ledger.take(entry)
+    assert (ledger.verdict(*pair), len(ledger)) == (DecisionVerdict.FRAUD, 1)
+    assert ledger.verdict(*pair[::-1]) is DecisionVerdict.FRAUD
 
 
 def many(count: int) -> DuplicateGroups:

@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -10,7 +11,7 @@ from starlette.testclient import TestClient
 
 from indexer.web.pictures import SIDES, thumbnail_side
 from tests.pictures import picture, save
-from tests.web.conftest import CAMERA, item_of
+from tests.web.conftest import CAMERA, item_of, serving
 
 API = "/api/v1"
 
@@ -66,6 +67,15 @@ def test_an_address_that_names_the_content_may_be_kept_for_ever_and_no_other(cli
     assert "immutable" in keeping(item["sha256"][:12])
     assert "immutable" in keeping(item["sha256"])
     assert keeping(item["sha256"][:11]) == keeping("0" * 12) == "private, no-cache"
+
+
+def test_a_picture_beyond_the_servers_limits_is_named_and_not_shown(shop: Path, client: TestClient) -> None:
+    item = item_of(client, "cup/01")["item"]
+    with serving(shop, max_pixels=1000) as strict:
+        answer = strict.get(f"{API}/items/{item}/picture")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (422, "unusable_picture")
+    assert f"item {item}: too-many-pixels" in error["message"]
 
 
 def test_a_file_that_became_another_is_not_shown(own: TestClient) -> None:

@@ -73,6 +73,12 @@ def test_a_part_of_a_picture_is_asked_with(client: TestClient) -> None:
     assert of_item["results"][0]["item"] in {expected, item_of(client, "small.png")["item"]}
 
 
+def test_of_what_is_no_picture_there_is_no_part(client: TestClient) -> None:
+    broken, whole = ask(client, b"no picture", jpeg(1), crop="0,0,0.5,1", k=1)
+    assert (broken["reason"], broken["results"]) == ("not-an-image", [])
+    assert len(whole["results"]) == 1
+
+
 def test_candidates_are_verified_on_request(client: TestClient) -> None:
     item = item_of(client, "cup/01")["item"]
     for answer in (ask(client, jpeg(101), verify=2, k=2)[0], ask(client, item=item, verify=2, k=2)[0]):

@@ -51,6 +51,32 @@ def test_a_server_says_where_it_is_answers_and_ends_in_order(server: subprocess.
     assert words == ""
 
 
+def test_people_are_told_the_address_and_how_it_ends(shop: Path) -> None:
+    command = [sys.executable, "-m", "indexer", "serve", "--port", "0", "--store", shop]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            with urllib.request.urlopen(f"{url}livez", timeout=10) as answer:
+                assert answer.status == 200
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+        assert process.stderr is not None
+        assert process.stderr.read() == "Ctrl-C ends it\n"
+
+
+@pytest.mark.parametrize("library", ["fastapi", "uvicorn", "multipart", "prometheus_client"])
+def test_without_a_library_that_it_needs_it_says_what_to_install(
+    index: Command, shop: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    answer = index("serve", "--store", shop)
+    assert (answer.code, f"serving needs {library}" in answer.err) == (2, True)
+    assert "pip install 'siamese-index[serve]'" in answer.err
+
+
 @pytest.mark.parametrize(
     ("options", "token", "said"),
     [
