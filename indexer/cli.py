@@ -4,6 +4,7 @@ import contextlib
 import gc
 import importlib
 import os
+import select
 import sys
 from functools import partial
 from typing import NoReturn
@@ -106,12 +107,19 @@ def run(arguments: list[str] | None = None) -> int:
     Raises:
         KeyboardInterrupt: and nothing else.
     """
+    printed_to = sys.stdout
     try:
         result = index.main(arguments, prog_name="index", standalone_mode=False)
     except Exception as error:
         if interrupted() or isinstance(error, click.Abort):  # which is click's name for it
             raise KeyboardInterrupt from error
         return _code_of(error)
+    except SystemExit:  # click's, of any broken pipe, and that of a library which gives up
+        sys.stdout = printed_to  # click has put another one there
+        if not _nobody_reads():
+            return _report_bug()
+        _silence_stdout()
+        return 0
     return result if isinstance(result, int) else 0
 
 
@@ -120,9 +128,6 @@ def _code_of(error: Exception) -> int:
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        _silence_stdout()
-        return 0
     named = _named(error)
     if named is not None:
         _complain(str(named), named.hint)
@@ -156,6 +161,15 @@ def _report_bug() -> int:
     _complain("this is a bug of ours; please report it with the lines below")
     traceback.print_exc()
     return BUG
+
+
+def _nobody_reads() -> bool:
+    """Tell whether the other end of stdout, a pipe, is closed."""
+    with contextlib.suppress(OSError, ValueError):  # a stream that is no file
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    return False
 
 
 def _silence_stdout() -> None:

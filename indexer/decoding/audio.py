@@ -72,9 +72,11 @@ def _require_sound(head: bytes) -> None:
 
 
 def _require_whole(head: bytes, size_bytes: int) -> None:
-    """Refuse a WAV or AIFF file that is shorter than it says; libsndfile would read what is left."""
+    """Refuse a WAV, AIFF or AU file that is shorter than it says; libsndfile would read what is left."""
     order = _BYTE_ORDERS.get(head[:4])
     promised = 8 + int.from_bytes(head[4:8], order) if order else 0
+    if head[:4] == b".snd":  # the header's size, and that of the samples
+        promised = int.from_bytes(head[4:8], "big") + int.from_bytes(head[8:12], "big")
     if size_bytes < promised < _ENDLESS_BYTES:
         raise _truncated(f"{size_bytes} of {promised} bytes are there")
 

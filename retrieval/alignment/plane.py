@@ -43,8 +43,6 @@ def in_front(matrix: Float64, size: Size) -> bool:
 def overlap(matrix: Float64, size_a: Size, size_b: Size) -> float:
     """Return the share of A's area that B covers; ``matrix`` maps B to A, and has B `in_front`."""
     image = project(matrix, corners(size_b)).astype(np.float32)
-    if np.linalg.det(np.array([image[1] - image[0], image[2] - image[1]])) < 0:
-        image = image[::-1]
     area, _ = opencv().intersectConvexConvex(corners(size_a).astype(np.float32), image)
     return float(min(1, area / (size_a[0] * size_a[1])))
 

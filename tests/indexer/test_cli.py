@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import click
 import pytest
 
 from indexer import errors
-from indexer.cli import VERBS, index, printable
+from indexer.cli import VERBS, index, printable, run
 from tests.conftest import Command
 from tests.pictures import save
 
@@ -128,3 +129,32 @@ def test_a_closed_pipe_ends_quietly(workplace: Path) -> None:
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, env=None)
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["status", "--json"]])
+def test_a_reader_that_is_gone_is_no_failure(workplace: Path, arguments: list[str]) -> None:
+    save(workplace / "c/a.jpg", 1)
+    assert run(["build", "c", "--quiet"]) == 0
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [sys.executable, "-m", "indexer", *arguments], stdout=writing, stderr=subprocess.PIPE
+    ) as process:
+        os.close(writing)
+        words = process.communicate()[1]
+    assert (process.returncode, words) == (0, b"")
+
+
+def test_a_library_that_gives_up_is_a_bug_of_ours_and_its_code_is_not_ours(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a web server does that cannot start."""
+
+    def give_up(*arguments: object, **options: object) -> None:
+        raise SystemExit(3)
+
+    monkeypatch.setattr("indexer.status.status", give_up)
+    save(workplace / "c/a.jpg", 1)
+    assert run(["build", "c", "--quiet"]) == 0
+    assert run(["status"]) == 1
+    assert "bug of ours" in capsys.readouterr().err

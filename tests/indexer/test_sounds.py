@@ -107,6 +107,16 @@ def test_a_wav_that_was_written_into_a_pipe_is_read() -> None:
     assert (heard(endless).pixels == heard(WHOLE).pixels).all()
 
 
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU"])
+def test_a_sound_that_is_shorter_than_it_says_is_truncated_and_a_whole_one_is_read(kind: str) -> None:
+    whole = compressed(kind)
+    assert heard(whole).format == kind
+    for size in (len(whole) // 4, len(whole) - 10):
+        with pytest.raises(DecodeFailure) as failure:
+            heard(whole[:size])
+        assert failure.value.reason is Reason.TRUNCATED
+
+
 def test_a_sound_is_read_from_an_open_file_as_from_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(WHOLE)
     with (tmp_path / "a.wav").open("rb") as file:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -36,9 +37,14 @@ def test_who_waits_is_told_that_it_is_ready_only_when_it_is(fails: bool) -> None
 
     config = uvicorn.Config(FastAPI(lifespan=lifespan), log_level=100, lifespan="on")
     server = _Server(config, ready)
+    late = threading.Timer(
+        20, lambda: setattr(server, "should_exit", True)
+    )  # who is never told waits no longer
+    late.start()
     # uvicorn leaves the process where it cannot begin.
     with socket.create_server(("127.0.0.1", 0)) as listener, suppress(SystemExit):
         server.run(sockets=[listener])
+    late.cancel()
     assert said == ([] if fails else ["ready"])
 
 
