@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.crash.conftest import open_folder, server  # noqa: F401  (fixtures)
+from tests.crash.conftest import open_folder, server, stage  # noqa: F401  (fixtures)
 from tests.crash.stopped import Play
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from tests.crash.jobs import JOBS
 from tests.crash.passages import in_the_source
+from tests.crash.steps import POINTS
 from tests.crash.stopped import Play
-from tests.crash.test_kill import POINTS
 
 pytestmark = pytest.mark.timeout(1800)  # on a machine that is busy with something else
 BUILDS = ("first build", "incremental build")
 OF_EVERY_WRITER = {"transaction.before_commit", "transaction.after_commit"}
-# tests/crash/test_kill.py goes through these, for builds, with every fault.
+# tests/crash/test_kill.py and test_builds.py go through these with every fault.
 OF_BUILDS = {point for point, _, _ in POINTS}
 
 
