@@ -11,7 +11,7 @@ from PIL import Image
 
 from indexer import Index
 from indexer.build import BuildReport
-from indexer.errors import UsageRefused
+from indexer.errors import StoreDamaged, UsageRefused
 from tests.conftest import Command
 from tests.pictures import save
 from tests.tiny_encoder import write_tiny_encoder
@@ -37,6 +37,11 @@ def counts(report: BuildReport) -> tuple[int, ...]:
     return tuple(getattr(report, name) for name in COUNTS)
 
 
+def rows(workplace: Path, table: str) -> int:
+    with closing(sqlite3.connect(workplace / ".index/catalog.db")) as database:
+        return int(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
 def test_a_picture_that_was_touched_is_unchanged(shop: Path) -> None:
     (shop / "0.png").touch()
     assert counts(built(shop.parent)) == (SHOP, 0, SHOP, 0, 0, 0)
@@ -45,6 +50,7 @@ def test_a_picture_that_was_touched_is_unchanged(shop: Path) -> None:
 def test_a_picture_that_was_edited_is_indexed(shop: Path) -> None:
     save(shop / "0.png", 100)
     assert counts(built(shop.parent)) == (SHOP, 1, SHOP - 1, 0, 0, 1)
+    assert Index(shop.parent).check() == []
 
 
 def test_a_new_picture_is_indexed(shop: Path) -> None:
@@ -66,6 +72,8 @@ def test_a_picture_that_takes_anothers_place_is_no_new_content(shop: Path) -> No
 def test_a_picture_that_is_gone_was_removed(shop: Path) -> None:
     (shop / "0.png").unlink()
     assert counts(built(shop.parent)) == (SHOP - 1, 0, SHOP - 1, 0, 1, 0)
+    assert Index(shop.parent).check() == []
+    assert rows(shop.parent, "items") == SHOP - 1
 
 
 def test_every_kind_of_picture_counts_as_found(shop: Path) -> None:
@@ -190,15 +198,10 @@ def test_an_encoder_that_no_kept_generation_was_made_with_is_forgotten(shop: Pat
     """Two generations are kept."""
     other = write_tiny_encoder(shop.parent / "other", seed=3)
     Index(shop.parent, encoder=other).build("shop")
-    assert encoders(shop.parent) == 2
+    assert rows(shop.parent, "encoders") == 2
     save(shop / "new.png", 100)
     Index(shop.parent, encoder=other).build("shop")
-    assert encoders(shop.parent) == 1
-
-
-def encoders(workplace: Path) -> int:
-    with closing(sqlite3.connect(workplace / ".index/catalog.db")) as database:
-        return int(database.execute("SELECT count(*) FROM encoders").fetchone()[0])
+    assert rows(shop.parent, "encoders") == 1
 
 
 def test_the_settings_file_is_written_once_and_what_the_user_wrote_stays(shop: Path) -> None:
@@ -207,3 +210,57 @@ def test_the_settings_file_is_written_once_and_what_the_user_wrote_stays(shop: P
     settings.write_text("jobs = 1\n")
     built(shop.parent)
     assert settings.read_text() == "jobs = 1\n"
+
+
+class StoppedError(Exception):
+    """Raised by a test in the midst of a build."""
+
+
+def stop(done: int, total: int) -> None:
+    if done == total:
+        raise StoppedError
+
+
+@pytest.mark.parametrize(("kind", "table"), [("picture", "items"), ("text", "rejections")])
+def test_a_build_that_is_stopped_has_written_down_all_full_batches_of_64(
+    workplace: Path, kind: str, table: str
+) -> None:
+    for seed in range(70):
+        path = save(workplace / f"shop/{seed:03d}.png", seed)
+        if kind == "text":
+            path.write_text(f"no picture {seed}")
+    with pytest.raises(StoppedError):
+        built(workplace, progress=stop)
+    assert rows(workplace, table) == 64
+
+
+def test_a_file_that_one_encoder_makes_no_vector_of_is_tried_with_another(workplace: Path) -> None:
+    (workplace / "shop").mkdir()
+    Image.new("RGB", (64, 64)).save(workplace / "shop/black.png")
+    fragile = write_tiny_encoder(workplace / "fragile", fails_on_black=True)
+    assert len(Index(workplace, encoder=fragile).build("shop").rejected) == 1
+    assert Index(workplace, encoder=fragile).build("shop").encoded == 0  # known by now
+    assert counts(built(workplace)) == (1, 1, 0, 0, 0, 1)
+
+
+def test_what_a_killed_writer_left_and_what_no_generation_names_is_removed(shop: Path) -> None:
+    folder = shop.parent / ".index"
+    for name in ("123.tmp", "index.toml.123.tmp", "faiss/123.tmp", f"faiss/{'0' * 64}.faiss"):
+        (folder / name).touch()
+    for seed in range(3):
+        save(shop / "new.png", 100 + seed)
+        built(shop.parent)
+    assert not list(folder.rglob("*.tmp"))
+    with closing(sqlite3.connect(folder / "catalog.db")) as database:
+        named = {f"{sha256}.faiss" for (sha256,) in database.execute("SELECT sha256 FROM faiss_files")}
+    assert {path.name for path in (folder / "faiss").iterdir()} == named
+
+
+def test_a_stored_vector_of_another_length_is_named_and_no_generation_is_made_of_it(shop: Path) -> None:
+    with closing(sqlite3.connect(shop.parent / ".index/catalog.db")) as database:
+        database.execute("UPDATE embeddings SET vector = zeroblob(12) WHERE item_id = 2")
+        database.commit()
+    save(shop / "new.png", 100)
+    with pytest.raises(StoreDamaged, match="does not have 24 values"):
+        built(shop.parent)
+    assert rows(shop.parent, "generations") == 1

@@ -9,6 +9,7 @@ import pytest
 
 from indexer import Index
 from indexer.check import Severity
+from indexer.errors import StoreDamaged
 from tests.indexer.shop import ALL, PICTURES, changed, faiss_files, found, healed, paths_found, told
 from tests.pictures import save
 from tests.tiny_encoder import write_tiny_encoder
@@ -85,6 +86,12 @@ def test_rows_that_refer_to_rows_that_are_gone_are_damage(place: Path) -> None:
     assert (DAMAGE, "row-without-parent", "3 rows refer to rows not there") in told()
     healed()
     assert paths_found() == ALL
+
+
+def test_a_query_that_meets_a_row_whose_parent_is_gone_is_refused(place: Path) -> None:
+    changed("DELETE FROM items WHERE id = 2")
+    with pytest.raises(StoreDamaged, match="row 2 of table files is not what was written"):
+        paths_found()
 
 
 def test_a_picture_that_an_unfinished_build_encoded_is_told_and_no_damage(place: Path) -> None:

@@ -175,6 +175,14 @@ def test_a_snapshot_stays_as_it_was_first_read_for_all_who_read_through_it(datab
             assert reader.execute(count).scalar_one() == 1
 
 
+def test_a_writer_holds_the_database_from_its_start_and_a_reader_does_not(database: Database) -> None:
+    """Who begins to write by reading could be refused midway."""
+    with database.reading(), closing(sqlite3.connect(database.path, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+    with database.writing(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        held(database.path)
+
+
 def test_a_transaction_that_fails_changes_nothing(database: Database) -> None:
     def fail_midway() -> None:
         with database.writing() as writer:

@@ -125,6 +125,13 @@ def test_a_file_that_is_brought_back_has_a_name_at_every_moment(tmp_path: Path, 
     ]  # fmt: skip
 
 
+def test_a_symbolic_link_is_brought_back_as_one(tmp_path: Path) -> None:
+    source = tmp_path / "trash"
+    source.symlink_to("somewhere")
+    durable.bring_back(source, tmp_path / "shop")
+    assert (tmp_path / "shop").readlink() == Path("somewhere")
+
+
 def without_links(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object, **options: object) -> None:
         raise OSError(code, os.strerror(code))
@@ -221,6 +228,8 @@ def test_the_lock_holds_the_pid_of_its_holder_alone(tmp_path: Path) -> None:
     lock = written(tmp_path / "lock", b"1234567890123456789\n")
     with durable.writer_lock(lock):
         assert lock.read_text() == f"{os.getpid()}\n"
+    with durable.writer_lock(tmp_path / "new"):
+        assert (tmp_path / "new").stat().st_mode & 0o777 == 0o600
 
 
 def test_what_the_system_says_of_the_lock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,9 @@ def test_files_go_to_a_catalogue_that_they_lie_in(index: Command, catalogue: Pat
     assert repaired.code == 0
     assert "took" not in repaired.out
     assert catalogues() == ["catalogue", "other"]
+    with closing(sqlite3.connect(".index/catalog.db")) as database:
+        held = "SELECT catalogue_id, count(*) FROM files GROUP BY catalogue_id"
+        assert database.execute(held).fetchall() == [(2, 24), (3, 3)]
     assert "27 unchanged" in index("build").out
 
 

@@ -25,7 +25,9 @@ def set_aside(table: str) -> list[dict[str, object]]:
 def test_a_damaged_decision_that_counted_is_set_aside_and_its_pair_is_open(place: Path) -> None:
     Index(".").decide("shop/0.png", "shop/1.png", "same", note="in the end")
     changed("UPDATE decisions SET verdict = 'kin' WHERE id = 2")
-    (said,) = [line for line in healed() if "aside" in line]
+    done = healed()
+    (said,) = [line for line in done if "aside" in line]
+    assert not any("decision-damaged" in line for line in done), "they are kept, not dropped"
     (row,) = set_aside("decisions")
     assert (row["id"], row["verdict"], row["note"]) == (2, "kin", "in the end")
     assert {row["first_sha256"], row["second_sha256"]} == {
@@ -34,6 +36,14 @@ def test_a_damaged_decision_that_counted_is_set_aside_and_its_pair_is_open(place
     (name,) = [path.name for path in Path(".index").glob("decisions-set-aside-*")]
     assert said == f"set 1 damaged decisions aside in {name}; decide these pairs again"
     assert decided() == [("different", ""), (None, f"a damaged decision was set aside in {name}")]
+
+
+def test_of_several_decisions_before_the_damaged_one_the_last_is_taken_back(place: Path) -> None:
+    for verdict in ("same", "different", "same"):
+        Index(".").decide("shop/0.png", "shop/1.png", verdict)
+    changed("UPDATE decisions SET verdict = 'kin' WHERE id = 4")
+    healed()
+    assert [verdict for verdict, _ in decided()] == ["different", "same", "different", None]
 
 
 def test_a_damaged_decision_that_was_overruled_is_set_aside_and_the_later_one_counts(place: Path) -> None:
@@ -63,7 +73,9 @@ def test_damaged_listings_are_set_aside_and_the_others_stay(place: Path) -> None
     for seed in (2, 3):
         assert run(["list", "add", "fraud", f"shop/{seed}.png", "--note", f"of {seed}"]) == 0
     changed("UPDATE listings SET note = 'other' WHERE id = 1")
-    said = [line for line in healed() if "aside" in line]
+    done = healed()
+    said = [line for line in done if "aside" in line]
+    assert not any("listing-damaged" in line for line in done), "they are kept, not dropped"
     assert said[0].startswith("set 1 damaged listings aside in listings-set-aside-")
     assert said[0].endswith("; list these pictures again")
     assert [(row["id"], row["note"]) for row in set_aside("listings")] == [(1, "other")]
