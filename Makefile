@@ -8,13 +8,20 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --requirement
 OURS := --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test test-training test-trust test-web check coverage mutants fuzz lock audit sbom clean
+.PHONY: demo quick test test-training test-trust test-web check coverage mutants fuzz lock audit sbom clean
 
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --ignore tests/trust --ignore tests/web_slow --ignore tests/browser $(ARGS)
+
+# At every commit, in less than a minute: what searches and scores, and what commits, checks and repairs.
+QUICK := build build_report check database decisions dedupe duplicate_groups durable durable_order encoder_row errors \
+	export ledger looking lost_catalogues manifest migrations query repair salvage scan set_aside settings
+quick: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -n 2 tests/retrieval tests/test_architecture.py tests/test_lock.py \
+		$(QUICK:%=tests/indexer/test_%.py) $(ARGS)
 
 # What `index train` needs weighs 6 GB, so that its tests have an environment of their own.
 test-training: $(VENV)-training/.installed

@@ -197,7 +197,9 @@ def test_another_metric_alone_is_a_reason_for_another_generation(shop: Path) -> 
 def test_an_encoder_that_no_kept_generation_was_made_with_is_forgotten(shop: Path) -> None:
     """Two generations are kept."""
     other = write_tiny_encoder(shop.parent / "other", seed=3)
-    Index(shop.parent, encoder=other).build("shop")
+    index = Index(shop.parent, encoder=other)
+    index.build("shop")
+    assert index.query(shop / "0.png", k=1)[0].score == pytest.approx(1)
     assert rows(shop.parent, "encoders") == 2
     save(shop / "new.png", 100)
     Index(shop.parent, encoder=other).build("shop")
@@ -264,3 +266,8 @@ def test_a_stored_vector_of_another_length_is_named_and_no_generation_is_made_of
     with pytest.raises(StoreDamaged, match="does not have 24 values"):
         built(shop.parent)
     assert rows(shop.parent, "generations") == 1
+
+
+def test_the_store_is_for_its_owner_alone(shop: Path) -> None:
+    folder = shop.parent / ".index"
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / "faiss")] == [0o700, 0o700]

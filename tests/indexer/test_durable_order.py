@@ -77,6 +77,24 @@ def test_a_replaced_file_has_its_bytes_before_its_name(tmp_path: Path, steps: St
     assert steps == [f"sync {temporary}", f"rename {temporary} settings", "sync ."]
 
 
+@pytest.mark.parametrize("way", ["once", "replaced"])
+def test_all_bytes_of_a_file_are_the_systems_when_it_is_told_to_sync_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    sync, sizes = os.fsync, list[int]()
+
+    def synced(descriptor: int) -> None:
+        sizes.append(os.fstat(descriptor).st_size)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    if way == "once":
+        durable.write_once(tmp_path, ".bin", lambda write: write(b"content"))
+    else:
+        durable.replace_file(tmp_path / "settings", b"content")
+    assert sizes[0] == len(b"content")
+
+
 def test_a_complete_file_is_synced_before_it_takes_anothers_place(tmp_path: Path, steps: Steps) -> None:
     durable.replace(written(tmp_path / "new"), written(tmp_path / "old", b"old"))
     assert steps == ["sync new", "rename new old", "sync ."]

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
 from indexer.salvage import _readable_rows, _set_aside
+from indexer.store import SALVAGED_FILE
 from indexer.tables import Base
 from tests.conftest import Command
 
@@ -78,6 +79,18 @@ def test_decisions_and_listings_are_saved_though_a_definition_in_the_schema_is_d
     assert "seen twice" in index("list", "show").out
     assert "two cups" in index("decide", "--list").out
     assert index("check").code == 0
+
+
+def test_what_a_killed_salvage_left_is_no_part_of_the_next_one(index: Command, catalogue: Path) -> None:
+    index("build", catalogue)
+    index("list", "add", "fraud", catalogue / "cup/01.jpg", "--note", "seen twice")
+    database = Path(".index/catalog.db")
+    for suffix in ("", "-wal", "-shm"):
+        Path(f".index/{SALVAGED_FILE}{suffix}").write_bytes(b"half a database")
+    content = database.read_bytes()
+    database.write_bytes(content.replace(b"CREATE TABLE listings", b"CREATE TABLE \x00istings"))
+    assert index("check", "--repair").code == 0
+    assert "seen twice" in index("list", "show").out
 
 
 def test_a_table_whose_definition_is_like_no_other_gives_its_place_to_none(tmp_path: Path) -> None:
