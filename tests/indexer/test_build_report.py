@@ -197,9 +197,9 @@ def test_another_metric_alone_is_a_reason_for_another_generation(shop: Path) -> 
 def test_an_encoder_that_no_kept_generation_was_made_with_is_forgotten(shop: Path) -> None:
     """Two generations are kept."""
     other = write_tiny_encoder(shop.parent / "other", seed=3)
-    index = Index(shop.parent, encoder=other)
-    index.build("shop")
-    assert index.query(shop / "0.png", k=1)[0].score == pytest.approx(1)
+    with Index(shop.parent, encoder=other) as index:
+        index.build("shop")
+        assert index.query(shop / "0.png", k=1)[0].score == pytest.approx(1)
     assert rows(shop.parent, "encoders") == 2
     save(shop / "new.png", 100)
     Index(shop.parent, encoder=other).build("shop")

@@ -12,7 +12,7 @@ from tests.crash.stopped import Play
 pytestmark = pytest.mark.timeout(1800)  # on a machine that is busy with something else
 BUILDS = ("first build", "incremental build")
 OF_EVERY_WRITER = {"transaction.before_commit", "transaction.after_commit"}
-# tests/crash/test_kill.py and test_builds.py go through these with every fault.
+# test_kill.py and test_builds.py go through these with every fault.
 OF_BUILDS = {point for point, _, _ in POINTS}
 
 

@@ -1,4 +1,4 @@
-"""Builds that are killed at every named step, or told to end. What a failing disk does to them is in tests/trust."""
+"""Builds that are killed at every named step, or told to end."""
 
 import signal
 import time

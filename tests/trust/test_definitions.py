@@ -1,0 +1,63 @@
+"""Bits flipped in the definitions of the database's tables: SQLite reads no table then, and a salvage loses no row."""
+
+import random
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from indexer.cli import run
+from indexer.salvage import salvage
+from indexer.store import Store
+from indexer.tables import Base
+from tests.indexer.shop import make_shop
+
+FLIPS = 120
+# Type, name and table of each entry, the number of its first page, and its SQL.
+_ENTRY = re.compile(rb"((?:table|index)[ -~]{3,60}?).(CREATE [ -~\n\t]*)", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("definitions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("INDEX_ENCODER", raising=False)
+        patch.setenv("INDEX_JOBS", "1")
+        patch.chdir(folder)
+        make_shop(folder)
+        assert run(["list", "add", "fraud", "shop/2.png", "--note", "seen twice"]) == 0
+        assert run(["label", "shop/3.png", "marked"]) == 0
+    return folder / ".index"
+
+
+def rows(database: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(database)) as connection:
+        return {
+            table.name: connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0]
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def test_a_flipped_bit_in_a_definition_costs_no_row(store: Path, tmp_path: Path) -> None:
+    content, before = (store / "catalog.db").read_bytes(), rows(store / "catalog.db")
+    spots = [at for entry in _ENTRY.finditer(content) for part in (1, 2) for at in range(*entry.span(part))]
+    assert len(spots) > 2000
+    assert {"decisions", "listings", "assigned_labels", "files"} <= {
+        name for name, count in before.items() if count
+    }
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"drawn from {seed}")
+    draw = random.Random(seed)
+    for number in range(FLIPS):
+        at, bit = draw.choice(spots), 1 << draw.randrange(8)
+        broken = bytearray(content)
+        broken[at] ^= bit
+        case = tmp_path / str(number)
+        shutil.copytree(store, case)
+        (case / "catalog.db").write_bytes(broken)
+        salvage(Store(case))
+        assert rows(case / "catalog.db") == before, f"byte {at}, bit {bit}: {content[at - 20 : at + 20]!r}"
+        shutil.rmtree(case)
