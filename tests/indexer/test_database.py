@@ -177,10 +177,12 @@ def test_a_snapshot_stays_as_it_was_first_read_for_all_who_read_through_it(datab
 
 def test_a_writer_holds_the_database_from_its_start_and_a_reader_does_not(database: Database) -> None:
     """Who begins to write by reading could be refused midway."""
-    with database.reading(), closing(sqlite3.connect(database.path, timeout=0)) as other:
-        other.execute("BEGIN IMMEDIATE")
-    with database.writing(), pytest.raises(sqlite3.OperationalError, match="locked"):
-        held(database.path)
+    with closing(sqlite3.connect(database.path, timeout=0, isolation_level=None)) as other:
+        with database.reading():
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+        with database.writing(), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
 
 
 def test_a_transaction_that_fails_changes_nothing(database: Database) -> None:
