@@ -21,12 +21,13 @@ class Covered:
     lines: Mapping[str, frozenset[int]]
 
 
-def read_noted(folder: Path) -> dict[str, Covered]:
-    """Read what `mutation.covering` noted: {test: what}."""
+def read_noted(folder: Path, root: Path) -> dict[str, Covered]:
+    """Read what `mutation.covering` noted, {test: what}, of the tests whose file is still there."""
     return {
         test: Covered(one["seconds"], {module: frozenset(lines) for module, lines in one["lines"].items()})
         for path in folder.glob("*.json")
         for test, one in json.loads(path.read_text()).items()
+        if (root / test.partition("::")[0]).exists()
     }
 
 

@@ -30,10 +30,7 @@ def photos(tmp_path: Path) -> list[Path]:
 @pytest.fixture(scope="session")
 def shop_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop-template")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("INDEX_ENCODER", raising=False)
-        patch.setenv("INDEX_JOBS", "1")
-        make_shop(folder)
+    make_shop(folder)
     return folder
 
 

@@ -23,7 +23,7 @@ def make_shop(folder: Path) -> None:
     for seed in range(PICTURES):
         save(folder / f"shop/{seed}.png", seed)
     write_tiny_encoder(folder / "encoder")
-    with Index(folder, encoder=folder / "encoder") as index:
+    with Index(folder, encoder=folder / "encoder", jobs=1) as index:
         index.build(folder / "shop")
         index.decide(folder / "shop/0.png", folder / "shop/1.png", "different")
 

@@ -99,5 +99,5 @@ def test_a_table_whose_definition_is_like_no_other_gives_its_place_to_none(tmp_p
         database.execute("INSERT INTO other VALUES ('one', 'two')")
         database.commit()
     table = Base.metadata.tables["decisions"]
-    definition = str(CreateTable(table).compile(dialect=sqlite.dialect()))
+    definition = str(CreateTable(table).compile(dialect=sqlite.dialect())).strip()
     assert list(_readable_rows(tmp_path / "catalog.db", table, definition)) == []

@@ -23,11 +23,9 @@ _ENTRY = re.compile(rb"((?:table|index)[ -~]{3,60}?).(CREATE [ -~\n\t]*)", re.DO
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("definitions")
+    make_shop(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("INDEX_ENCODER", raising=False)
-        patch.setenv("INDEX_JOBS", "1")
         patch.chdir(folder)
-        make_shop(folder)
         assert run(["list", "add", "fraud", "shop/2.png", "--note", "seen twice"]) == 0
         assert run(["label", "shop/3.png", "marked"]) == 0
     return folder / ".index"
