@@ -3,6 +3,9 @@
 import itertools
 import os
 import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -195,3 +198,16 @@ class Case:
         assert not state.differences(after), f"resumable: {state.differences(after)[:3]}"
         assert_store_clean(self.store)
         return ended
+
+
+def leave_a_log(source: Path | None, target: Path) -> None:
+    """Copy a database in the state that a writer leaves who is killed right after a commit."""
+    assert source is not None
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(source / "catalog.db", folder)
+        with closing(sqlite3.connect(f"{folder}/catalog.db")) as connection, connection:
+            connection.execute("UPDATE generations SET created_at = 'now'")
+            connection.commit()
+            for name in ("catalog.db", "catalog.db-wal"):
+                shutil.copy(f"{folder}/{name}", target / name)
+    assert (target / "catalog.db-wal").stat().st_size

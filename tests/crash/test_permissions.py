@@ -9,8 +9,7 @@ import pytest
 
 from tests.crash.mounts import mounted
 from tests.crash.server import Server
-from tests.crash.stage import FIRST, INCREMENTAL, REJECTED, Case, Stage, noise
-from tests.crash.test_disk_full import leave_a_log
+from tests.crash.stage import FIRST, INCREMENTAL, REJECTED, Case, Stage, leave_a_log, noise
 
 LOCKED, REFUSED = 11, 15
 

@@ -55,11 +55,19 @@ def make_shop(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Path:
-    """The store of an index over a shop. Tests read it."""
-    folder = tmp_path_factory.mktemp("shop")
+def untouched_shop(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Path:
+    """The folder of an index over a shop. Nothing opens it: a log that comes and goes cannot be copied."""
+    folder = tmp_path_factory.mktemp("untouched-shop")
     with Index(folder, encoder=str(tiny_encoder), jobs=1) as index:
         index.build(make_shop(folder), labels=folder / "labels.csv")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory, untouched_shop: Path) -> Path:
+    """The store of an index over a shop. Tests read it."""
+    folder = tmp_path_factory.mktemp("shop")
+    shutil.copytree(untouched_shop, folder, dirs_exist_ok=True, symlinks=True)
     return folder / ".index"
 
 
@@ -71,11 +79,9 @@ def client(shop: Path) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def own_shop(tmp_path: Path, shop: Path) -> Path:
+def own_shop(tmp_path: Path, untouched_shop: Path) -> Path:
     """The store of an index that a test may change: store and catalogue move together."""
-    shutil.copytree(
-        shop.parent, tmp_path, dirs_exist_ok=True, symlinks=True, ignore=shutil.ignore_patterns("thumbnails")
-    )
+    shutil.copytree(untouched_shop, tmp_path, dirs_exist_ok=True, symlinks=True)
     return tmp_path / ".index"
 
 

@@ -1,16 +1,12 @@
 """Real full disks: a tmpfs with too little room, or with room for too few files."""
 
 import shutil
-import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests.crash.mounts import Tmpfs, mounted
-from tests.crash.stage import FIRST, INCREMENTAL, REJECTED, Case, Stage
+from tests.crash.stage import FIRST, INCREMENTAL, REJECTED, Case, Stage, leave_a_log
 
 NO_SPACE = 14
 KIB = 1024
@@ -83,16 +79,3 @@ def test_on_a_disk_without_a_free_byte_the_command_line_still_answers(
     case.assert_query_answers()
     assert case.build().code == NO_SPACE
     case.assert_query_answers()
-
-
-def leave_a_log(source: Path | None, target: Path) -> None:
-    """Copy a database in the state that a writer leaves who is killed right after a commit."""
-    assert source is not None
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(source / "catalog.db", folder)
-        with closing(sqlite3.connect(f"{folder}/catalog.db")) as connection, connection:
-            connection.execute("UPDATE generations SET created_at = 'now'")
-            connection.commit()
-            for name in ("catalog.db", "catalog.db-wal"):
-                shutil.copy(f"{folder}/{name}", target / name)
-    assert (target / "catalog.db-wal").stat().st_size

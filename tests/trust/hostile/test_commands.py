@@ -12,7 +12,7 @@ from indexer.scan import scan_folder
 from tests.hostile.corpus import specimens
 from tests.hostile.specimen import DECODES, Specimen
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ODD = {"not-a-file", "link-broken", "link-outside"}
 
 
