@@ -287,7 +287,8 @@ class Gallery:
         for row, part in zip(table, proposals, strict=True):
             if (
                 len(part.ids)
-                and np.abs(row[np.searchsorted(ids, part.ids)] - part.scores).max() > FAISS_TOLERANCE
+                and np.abs(row[np.searchsorted(ids, part.ids)] - part.scores).max()
+                > FAISS_TOLERANCE + self.open_index(space).error
             ):
                 file = self.store.faiss_path(self.generation.faiss[space.name].sha256)
                 raise StoreDamaged(f"{file} disagrees with the vectors in the database", REPAIR_HINT)

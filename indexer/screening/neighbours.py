@@ -109,12 +109,13 @@ class Surroundings:
         if allowed is not None and not len(allowed):
             return []
         query = case.vectors[space.name]
-        found = self._gallery.open_index(space).search(query[np.newaxis], count + 1, allowed)[0]
+        index = self._gallery.open_index(space)
+        found = index.search(query[np.newaxis], count + 1, allowed)[0]
         proposed = found.ids[: count + 1].tolist()
         if proposed:
             facts = self.read(space, proposed)
             exact = scores(query, np.stack([facts[id_].vector for id_ in proposed]), space.metric)
-            if np.abs(exact - found.scores[: len(proposed)]).max() > FAISS_TOLERANCE:
+            if np.abs(exact - found.scores[: len(proposed)]).max() > FAISS_TOLERANCE + index.error:
                 raise StoreDamaged(
                     f"the FAISS file of space {space.name!r} disagrees with the database", REPAIR_HINT
                 )

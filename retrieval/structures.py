@@ -1,0 +1,210 @@
+"""What FAISS makes of a set of vectors: a flat scan, or cells of compressed vectors. The only module that imports faiss.
+
+Raw values are FAISS's: inner products, or squared distances.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from retrieval.errors import IndexInvalid
+from retrieval.recall import Sample
+from retrieval.similarity import Float32, Int64, Metric
+
+_TRAIN_PER_LIST = 64
+_READ_BYTES = 1 << 20
+_STEPS_8_BIT = 255
+_CODES_4_BIT = 16
+# FAISS's way to go through cells query by query: one query is the work of one thread, as it is where many clients ask,
+# and of many queries each core takes some.
+_QUERY_BY_QUERY = 10
+
+
+def _faiss() -> Any:
+    import faiss
+
+    return faiss
+
+
+class Structure(Protocol):
+    """A searchable set of (id, vector) pairs.
+
+    ``error`` is how far a score can be off for the rounding of what it holds, for queries of unit length or by L2.
+    """
+
+    kind: str
+    index: Any
+    error: float
+
+    @property
+    def ids(self) -> Int64:
+        """All ids, sorted, (n,) int64."""
+
+    def search(self, queries: Float32, k: int) -> tuple[Float32, Int64]:
+        """Return (n, k) raw values, best first, and ids; where there are fewer, the id is -1."""
+
+    def search_among(self, queries: Float32, k: int, allowed: Int64) -> tuple[Float32, Int64]:
+        """Search those ids alone, and all of them."""
+
+
+class Flat:
+    """Every vector as it is: exact."""
+
+    kind = "flat"
+    error = 0.0
+
+    def __init__(self, index: Any) -> None:
+        self.index = index
+
+    @property
+    def ids(self) -> Int64:
+        """All ids, sorted."""
+        return np.sort(_faiss().vector_to_array(self.index.id_map))
+
+    def search(self, queries: Float32, k: int) -> tuple[Float32, Int64]:
+        """Search all."""
+        return _searched(self.index, queries, k)
+
+    def search_among(self, queries: Float32, k: int, allowed: Int64) -> tuple[Float32, Int64]:
+        """Search those ids."""
+        faiss = _faiss()
+        selector = faiss.IDSelectorBatch(allowed)  # has to outlive the search
+        return _searched(self.index, queries, k, params=faiss.SearchParameters(sel=selector))
+
+
+class Cells:
+    """Vectors in k-means cells (Jégou et al., 2011), by 4-bit codes in registers (André et al., 2015), then by 8 bits.
+
+    A third of the memory of whole vectors; ``probed`` cells are searched for a query, and ``refined`` times what is
+    asked for is compared by 8 bits a value.
+    """
+
+    kind = "ivf"
+
+    def __init__(self, index: Any) -> None:
+        faiss = _faiss()
+        self.index = index
+        self._refining = faiss.downcast_index(index.index)
+        self._cells = faiss.downcast_index(self._refining.base_index)
+        self._cells.implem = _QUERY_BY_QUERY
+        self._rounded = faiss.downcast_index(self._refining.refine_index)
+        self._id_of_place = faiss.vector_to_array(index.id_map)
+        ranges = faiss.vector_to_array(self._rounded.sq.trained)[index.d :]
+        self.error = float(np.linalg.norm(ranges)) / _STEPS_8_BIT / 2
+
+    @property
+    def ids(self) -> Int64:
+        """All ids, sorted."""
+        return np.sort(self._id_of_place)
+
+    @property
+    def count(self) -> int:
+        """How many cells there are."""
+        return int(self._cells.nlist)
+
+    def probe(self, probed: int, refined: int) -> None:
+        """Set how much is searched from here on."""
+        self._cells.nprobe, self._refining.k_factor = probed, refined
+
+    def search(self, queries: Float32, k: int) -> tuple[Float32, Int64]:
+        """Search the cells nearest to each query."""
+        return _searched(self.index, queries, k)
+
+    def search_among(self, queries: Float32, k: int, allowed: Int64) -> tuple[Float32, Int64]:
+        """Search those ids, by 8 bits a value."""
+        faiss = _faiss()
+        selector = faiss.IDSelectorBatch(np.flatnonzero(np.isin(self._id_of_place, allowed)))
+        raw, places = _searched(self._rounded, queries, k, params=faiss.SearchParameters(sel=selector))
+        return raw, np.where(places >= 0, self._id_of_place[places], -1)
+
+
+def _searched(index: Any, queries: Float32, k: int, **parameters: Any) -> tuple[Float32, Int64]:
+    """Search with no more threads than queries: one query has no use for a second, and would wait for a core for it."""
+    faiss = _faiss()
+    usual = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(min(len(queries), usual))  # of the calling thread alone
+    try:
+        raw, ids = index.search(queries, k, **parameters)
+    finally:
+        faiss.omp_set_num_threads(usual)
+    return raw, ids
+
+
+def empty_flat(dim: int, metric: Metric) -> Flat:
+    """Make a flat structure without vectors."""
+    faiss = _faiss()
+    return Flat(faiss.IndexIDMap(faiss.IndexFlat(dim, metric_type(metric))))
+
+
+def empty_cells(sample: Sample, lists: int, metric: Metric) -> Cells:
+    """Learn cells and codes from a sample; the structure is without vectors."""
+    faiss = _faiss()
+    dim = sample.vectors.shape[1]
+    parts = dim // 2 if dim % 2 == 0 else dim
+    factory = f"IDMap,IVF{lists},PQ{parts}x4fs,Refine(SQ8)"
+    index = faiss.index_factory(dim, factory, metric_type(metric))
+    cells = faiss.downcast_index(faiss.downcast_index(index.index).base_index)
+    cells.cp.max_points_per_centroid = _TRAIN_PER_LIST
+    cells.cp.min_points_per_centroid = cells.pq.cp.min_points_per_centroid = 1  # it warns, on the terminal
+    # With the least and the largest values among what is learned from, 8 bits cut none off, and ``error`` holds.
+    learned_from = np.vstack([sample.vectors, sample.low, sample.high])
+    index.train(np.resize(learned_from, (max(len(learned_from), lists, _CODES_4_BIT), dim)))
+    return Cells(index)
+
+
+def learned_from(lists: int) -> int:
+    """How many vectors are worth learning so many cells from."""
+    return lists * _TRAIN_PER_LIST
+
+
+def metric_type(metric: Metric) -> int:
+    """FAISS's number of a metric."""
+    faiss = _faiss()
+    return int(faiss.METRIC_INNER_PRODUCT if metric is Metric.COSINE else faiss.METRIC_L2)
+
+
+def write_structure(structure: Structure, write: Callable[[bytes], int]) -> None:
+    """Hand its bytes, piece by piece, to ``write``; an error raised there comes out here."""
+    faiss = _faiss()
+    writer = faiss.PyCallbackIOWriter(write)
+    faiss.write_index(structure.index, writer)
+    del writer  # flushes its buffer
+
+
+def read_structure(read: Callable[[int], bytes], *, dim: int, metric: Metric, count: int) -> Structure:
+    """Read one back. Check the bytes' SHA-256 first: FAISS does not.
+
+    Raises:
+        IndexInvalid: not a structure of that dimension, metric and size.
+    """
+    faiss = _faiss()
+    try:
+        index = faiss.read_index(faiss.PyCallbackIOReader(read, _READ_BYTES))
+    except Exception as error:  # FAISS raises RuntimeError, AssertionError and others for damaged bytes
+        raise IndexInvalid(f"FAISS cannot read it: {str(error).splitlines()[-1]}") from error
+    structure = _known(index)
+    facts, expected = (index.d, index.metric_type, index.ntotal), (dim, metric_type(metric), count)
+    if facts != expected:
+        raise IndexInvalid(f"dimension, metric and size are {facts}, expected {expected}")
+    return structure
+
+
+def _known(index: Any) -> Structure:
+    """Tell which structure it is.
+
+    Raises:
+        IndexInvalid: none that is ever written.
+    """
+    faiss = _faiss()
+    kinds = [type(index)]
+    if kinds == [faiss.IndexIDMap]:
+        inner = faiss.downcast_index(index.index)
+        kinds.append(type(inner))
+        if isinstance(inner, faiss.IndexFlat):
+            return Flat(index)
+        if isinstance(inner, faiss.IndexRefine):
+            kinds += [type(faiss.downcast_index(part)) for part in (inner.base_index, inner.refine_index)]
+    if kinds[2:] == [faiss.IndexIVFPQFastScan, faiss.IndexScalarQuantizer]:
+        return Cells(index)
+    raise IndexInvalid(f"unexpected FAISS index {' of '.join(kind.__name__ for kind in kinds)}")

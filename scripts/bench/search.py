@@ -1,0 +1,177 @@
+"""One query and ten thousand at once, by the search structure of an index, beside other libraries at the same recall.
+
+    python scripts/bench/search.py VECTORS.npz --count 100000 [1000000] [--peers faiss hnswlib usearch] [--json FILE]
+
+VECTORS.npz is what `index export` writes; more vectors than it has are drawn like them (`simulated.py`), and so are the
+queries. Ours is built as `index build` builds it, and searched as it was set then. Each peer is set to the least effort
+that reaches our recall@10 on the same queries. Single queries are timed in rounds, in which fifty of each come after one another; the floor
+is the time in which the processor reads as many bytes as the vectors have.
+
+Needs `hnswlib` and `usearch`, for those peers, beside this project's own dependencies.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import faiss
+import numpy as np
+from simulated import simulated
+
+from retrieval.recall import true_neighbours
+from retrieval.search import build_index
+from retrieval.similarity import Metric
+
+K, QUERIES, ROUNDS, A_ROUND, BATCH = 10, 500, 10, 50, 10_000
+EFFORTS = (10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512, 1024)
+
+Search = Callable[[np.ndarray], np.ndarray]
+
+
+def recall(search: Search, queries: np.ndarray, truth: list[list[int]]) -> float:
+    found = search(queries)
+    return float(
+        np.mean([len(set(row[:K]) & set(true)) / K for row, true in zip(found.tolist(), truth, strict=True)])
+    )
+
+
+def faiss_hnsw(vectors: np.ndarray) -> Callable[[int], Search]:
+    index = faiss.IndexHNSWFlat(vectors.shape[1], 16, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = 80
+    index.add(vectors)
+
+    def at(effort: int) -> Search:
+        index.hnsw.efSearch = effort
+        return lambda queries: index.search(queries, K)[1]
+
+    return at
+
+
+def hnswlib(vectors: np.ndarray) -> Callable[[int], Search]:
+    import hnswlib
+
+    index = hnswlib.Index("ip", vectors.shape[1])
+    index.init_index(len(vectors), M=16, ef_construction=100)
+    index.add_items(vectors)
+
+    def at(effort: int) -> Search:
+        index.set_ef(effort)
+        return lambda queries: index.knn_query(queries, K)[0].astype(np.int64)
+
+    return at
+
+
+def usearch(vectors: np.ndarray) -> Callable[[int], Search]:
+    from usearch.index import Index
+
+    index = Index(ndim=vectors.shape[1], metric="ip", connectivity=16, expansion_add=100)
+    index.add(np.arange(len(vectors)), vectors)
+
+    def at(effort: int) -> Search:
+        index.expansion_search = effort
+        return lambda queries: np.atleast_2d(index.search(queries, K).keys).astype(np.int64)
+
+    return at
+
+
+PEERS = {"faiss": faiss_hnsw, "hnswlib": hnswlib, "usearch": usearch}
+NAMES = {"faiss": "FAISS HNSW", "hnswlib": "hnswlib", "usearch": "usearch"}
+
+
+def seconds_in_rounds(searches: dict[str, Search], queries: np.ndarray) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in searches}
+    for start in range(0, ROUNDS * A_ROUND, A_ROUND):
+        for name, search in searches.items():
+            for query in queries[start : start + A_ROUND]:
+                started = time.perf_counter()
+                search(query[None])
+                times[name].append(time.perf_counter() - started)
+    return {name: float(np.median(taken)) for name, taken in times.items()}
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def measured(real: np.ndarray, count: int, peers: list[str]) -> dict[str, object]:
+    vectors, queries = simulated(real, count, 0), simulated(real, QUERIES, 1)
+    ids = np.arange(count)
+    parts = [(ids[at : at + 10_000], vectors[at : at + 10_000]) for at in range(0, count, 10_000)]
+    truth = true_neighbours(lambda: parts, queries, K, Metric.COSINE)
+
+    started = time.perf_counter()
+    index = build_index(lambda: parts, dim=vectors.shape[1], metric=Metric.COSINE, count=count)
+    built = {"ours": time.perf_counter() - started}
+
+    def ours(some: np.ndarray) -> np.ndarray:
+        return np.stack([one.ids[:K] for one in index.search(some, K)])
+
+    size = 0
+
+    def weigh(data: bytes) -> int:
+        nonlocal size
+        size += len(data)
+        return len(data)
+
+    index.write(weigh)
+    reached = recall(ours, queries, truth)
+    flat = faiss.IndexFlatIP(vectors.shape[1])
+    flat.add(vectors)
+    searches: dict[str, Search] = {"ours": ours, "FAISS flat": lambda some: flat.search(some, K)[1]}
+    recalls = {"ours": reached, "FAISS flat": 1.0}
+    for peer in peers:
+        started = time.perf_counter()
+        at = PEERS[peer](vectors)
+        built[NAMES[peer]] = time.perf_counter() - started
+        for effort in EFFORTS:
+            recalls[NAMES[peer]] = recall(at(effort), queries, truth)
+            if recalls[NAMES[peer]] >= reached:
+                break
+        searches[NAMES[peer]] = at(effort)
+    single = seconds_in_rounds(searches, queries)
+    block = np.ascontiguousarray(vectors)
+    floor = min(seconds_of(block.sum) for _ in range(5))
+    many = simulated(real, BATCH, 2)
+    flat_batch = min(seconds_of(lambda: flat.search(many, K)) for _ in range(2))
+    our_batch = min(seconds_of(lambda: index.search(many, K)) for _ in range(2))
+    product = min(seconds_of(lambda: many[:1000] @ vectors.T) for _ in range(3)) * BATCH / 1000
+    return {
+        "vectors": count,
+        "kind": index.kind,
+        "recall_said": index.recall,
+        "recall": recalls,
+        "build_s": built,
+        "bytes_a_vector": size / count,
+        "one_query_ms": {name: 1000 * taken for name, taken in single.items()},
+        "ratio_to_ours": {name: taken / single["ours"] for name, taken in single.items()},
+        "floor_exact_scan_ms": 1000 * floor,
+        "batch_s": {"ours": our_batch, "FAISS flat": flat_batch, "matrix product": product},
+        "batch_ratio": flat_batch / our_batch,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("vectors", type=Path)
+    parser.add_argument("--count", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    with np.load(given.vectors) as data:
+        real = data["vectors"].astype(np.float32)
+    rows = []
+    for count in given.count:
+        rows.append(measured(real, count, given.peers))
+        print(json.dumps(rows[-1], indent=1), flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
