@@ -129,7 +129,7 @@ def _report(store: Store, work: Survey, result: Encoded, generation: Committed) 
         {"path": store.shown_path(entry.path), "reason": entry.reason, "message": entry.message}
         for entry in rejected
     ]
-    report.unchanged += len(work.plan.unchanged)
+    report.unchanged += len(work.plan.unchanged) + work.plan.untouched
     left = [work.plan.known[path].sha256 for path in work.plan.removed]
     report.removed = sum(sha256 not in moved for sha256 in left) + len(result.vanished)
     report.found = report.indexed + report.unchanged + report.moved + len(rejected)

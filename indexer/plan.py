@@ -1,6 +1,6 @@
 """Compare what lies on disk with what the last generation holds: what must be read, what left, what stays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
@@ -49,6 +49,13 @@ class Rejected:
     reason: str
     message: str
 
+    def holds_for(self, size_bytes: int, mtime_ns: int) -> bool:
+        """Whether it still says why a file of that size and time of change is left out."""
+        return (self.size_bytes, self.mtime_ns) == (
+            size_bytes,
+            mtime_ns,
+        ) and self.reason not in RETRIED_REASONS
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -61,9 +68,10 @@ class Candidate:
 
 @dataclass
 class Plan:
-    """What a build has to do."""
+    """What a build has to do; ``untouched`` counts files of which no row had to be read to know it is nothing."""
 
     known: dict[str, KnownFile]
+    untouched: int = 0
     unchanged: list[Candidate] = field(default_factory=list)
     to_read: list[Candidate] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -116,9 +124,7 @@ def make_plan(
         for found in listing.scan.files:
             seen.add(found.path)
             _sort_file(plan, Candidate(store.stored_path(found.path), listing, found), rejections, encoded)
-        for odd in listing.scan.odd:
-            facts = (odd.size_bytes, odd.mtime_ns, odd.reason, odd.message)
-            plan.rejected.append(Rejected(store.stored_path(odd.path), listing.id, *facts))
+    plan.rejected.extend(odd_entries(store, listings))
     scanned = {listing.id for listing in listings}
     unseen = tuple(f"{folder}/" for listing in listings for folder in listing.scan.unseen_folders)
     plan.removed = {
@@ -133,16 +139,23 @@ def _sort_file(
     plan: Plan, candidate: Candidate, rejections: dict[str, Rejected], encoded: Mapping[bytes, int]
 ) -> None:
     found = candidate.found
-    state = (found.size_bytes, found.mtime_ns)
     row = plan.known.get(found.path)
-    if row and (row.size_bytes, row.mtime_ns) == state and row.sha256 in encoded:
+    if row and (row.size_bytes, row.mtime_ns) == (found.size_bytes, found.mtime_ns) and row.sha256 in encoded:
         plan.unchanged.append(candidate)
         return
     old = rejections.get(candidate.path)
-    if old and (old.size_bytes, old.mtime_ns) == state and old.reason not in RETRIED_REASONS:
+    if old and old.holds_for(found.size_bytes, found.mtime_ns):
         plan.rejected.append(old)
     else:
         plan.to_read.append(candidate)
+
+
+def odd_entries(store: Store, listings: Sequence[Listing]) -> Iterator[Rejected]:
+    """Reject what a scan found that is named like a picture and is none."""
+    for listing in listings:
+        for odd in listing.scan.odd:
+            facts = (odd.size_bytes, odd.mtime_ns, odd.reason, odd.message)
+            yield Rejected(store.stored_path(odd.path), listing.id, *facts)
 
 
 def old_rejections(connection: Connection) -> dict[str, Rejected]:

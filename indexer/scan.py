@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from indexer.decoding.sound_formats import SOUND_SUFFIXES, is_sound
 from retrieval.preprocess import View
@@ -36,11 +37,10 @@ class Kind:
 
     def is_named_so(self, name: str) -> bool:
         """Tell by a name's suffix."""
-        return os.path.splitext(name)[1].lower() in self.suffixes
+        return name[name.rfind(".") :].lower() in self.suffixes
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """A candidate: its path as text (`os.fsdecode`), and what `stat` says of it."""
 
     path: str

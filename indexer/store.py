@@ -34,6 +34,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.realpath(path))
         self.base = self.path.parent
+        self._below_base = os.path.join(self.base, "")
         self.database = Database(self.path / DATABASE_FILE)
         self.faiss_folder = self.path / "faiss"
 
@@ -156,7 +157,9 @@ class Store:
 
     def stored_path(self, path: str) -> str:
         """Write an absolute path relative to the store's own folder if it lies below it, so that both can move."""
-        return os.path.relpath(path, self.base) if _is_below(path, str(self.base)) else path
+        if path.startswith(self._below_base):
+            return path[len(self._below_base) :]
+        return os.curdir if path == str(self.base) else path
 
     def absolute_path(self, stored: str) -> str:
         """Undo `stored_path`."""

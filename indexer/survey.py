@@ -15,6 +15,7 @@ from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import AssignedLabel, Encoder
 from indexer.trial import require_bounded
+from indexer.untouched import untouched_plan
 from retrieval.encoder import spec_document
 from retrieval.similarity import Metric
 
@@ -75,9 +76,12 @@ def survey(
         facts = {path: fact for listing in listings for path, fact in listing.facts.items()}
         if labels is not None:
             facts |= read_manifest(labels, [listing.root for listing in listings])
-        encoded = encoded_items(connection, encoder_id, len(encoder.spec.spaces))
         other_encoder = previous is not None and previous.fingerprint != encoder.fingerprint
         rejections = {} if other_encoder else old_rejections(connection)  # each takes what it takes
+        spaces = len(encoder.spec.spaces)
+        plan = None if facts else untouched_plan(connection, store, listings, rejections, encoder_id, spaces)
+        encoded = {} if plan else encoded_items(connection, encoder_id, spaces)
+        known = {} if plan else known_files(connection, store)
         return Survey(
             encoder=encoder,
             encoder_id=encoder_id,
@@ -88,7 +92,7 @@ def survey(
             assigned={row.sha256: row.label for row in connection.execute(select(AssignedLabel.__table__))},
             encoded=encoded,
             rejections=rejections,
-            plan=make_plan(store, listings, known_files(connection, store), rejections, encoded),
+            plan=plan or make_plan(store, listings, known, rejections, encoded),
         )
 
 
