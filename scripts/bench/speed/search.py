@@ -1,23 +1,23 @@
 """One query and ten thousand at once, by the search structure of an index, beside other libraries at the same recall.
 
-    python scripts/bench/search.py VECTORS.npz --count 100000 [1000000] [--peers faiss hnswlib usearch] [--json FILE]
+    python scripts/bench/speed/search.py VECTORS.npz [--count 100000 1000000] [--peers faiss hnswlib usearch]
 
 VECTORS.npz is what `index export` writes; more vectors than it has are drawn like them (`simulated.py`), and so are the
 queries. Ours is built as `index build` builds it, and searched as it was set then. Each peer is set to the least effort
-that reaches our recall@10 on the same queries. Single queries are timed in rounds, in which fifty of each come after one another; the floor
-is the time in which the processor reads as many bytes as the vectors have.
+that reaches our recall@10 on the same queries. Single queries are timed in rounds, in which fifty of each come after one
+another; the floor is the time in which the processor reads as many bytes as the vectors have.
 
 Needs `hnswlib` and `usearch`, for those peers, beside this project's own dependencies.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import faiss
 import numpy as np
+from results import Result, record
 from simulated import simulated
 
 from retrieval.recall import true_neighbours
@@ -97,7 +97,7 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def measured(real: np.ndarray, count: int, peers: list[str]) -> dict[str, object]:
+def measured(real: np.ndarray, count: int, peers: list[str], space: str) -> list[Result]:
     vectors, queries = simulated(real, count, 0), simulated(real, QUERIES, 1)
     ids = np.arange(count)
     parts = [(ids[at : at + 10_000], vectors[at : at + 10_000]) for at in range(0, count, 10_000)]
@@ -139,19 +139,33 @@ def measured(real: np.ndarray, count: int, peers: list[str]) -> dict[str, object
     flat_batch = min(seconds_of(lambda: flat.search(many, K)) for _ in range(2))
     our_batch = min(seconds_of(lambda: index.search(many, K)) for _ in range(2))
     product = min(seconds_of(lambda: many[:1000] @ vectors.T) for _ in range(3)) * BATCH / 1000
-    return {
-        "vectors": count,
-        "kind": index.kind,
-        "recall_said": index.recall,
-        "recall": recalls,
-        "build_s": built,
-        "bytes_a_vector": size / count,
-        "one_query_ms": {name: 1000 * taken for name, taken in single.items()},
-        "ratio_to_ours": {name: taken / single["ours"] for name, taken in single.items()},
-        "floor_exact_scan_ms": 1000 * floor,
-        "batch_s": {"ours": our_batch, "FAISS flat": flat_batch, "matrix product": product},
-        "batch_ratio": flat_batch / our_batch,
-    }
+    recalled = ", ".join(f"{name} {value:.4f}" for name, value in recalls.items())
+    made = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in built.items())
+    milliseconds = {name: 1000 * taken for name, taken in single.items()}
+    where = f"{count:,} vectors, {space}"
+    return [
+        Result(
+            f"one query, {where}",
+            "ms",
+            milliseconds.pop("ours"),
+            1000 * floor,
+            "reading all vectors once",
+            milliseconds,
+            must_of_peer=1,
+            aim_of_peer=1.5,
+            note=f"recall@10: {recalled}; made in {made}; {size / count:.0f} bytes a vector",
+        ),
+        Result(
+            f"{BATCH:,} queries at once, {where}",
+            "s",
+            our_batch,
+            product,
+            "the matrix product",
+            {"FAISS flat": flat_batch},
+            must_of_peer=3,
+            aim_of_peer=8,
+        ),
+    ]
 
 
 def main() -> None:
@@ -159,18 +173,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("vectors", type=Path)
-    parser.add_argument("--count", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--count", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
-    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with np.load(given.vectors) as data:
         real = data["vectors"].astype(np.float32)
-    rows = []
     for count in given.count:
-        rows.append(measured(real, count, given.peers))
-        print(json.dumps(rows[-1], indent=1), flush=True)
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1))
+        record(
+            measured(real, count, given.peers, given.vectors.stem),
+            "scripts/bench/speed/search.py VECTORS.npz",
+        )
 
 
 if __name__ == "__main__":

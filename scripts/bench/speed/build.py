@@ -1,0 +1,150 @@
+"""A first build of a folder of photos, beside its floor and the peers that look for copies by a network's vectors.
+
+    python scripts/bench/speed/build.py PHOTOS [--fastdup PYTHON] [--immaculate COMMAND] [--work DIR]
+
+The floor is that of doing both halves on the same cores, one after the other, and nothing else: decoding all pictures
+in the build's own processes, and encoding pixels that are there. Peers are those of environments of their own; they
+group copies too, so ours for them is `index build` and `index dedupe` together. Everything runs in turns, twice.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from results import ROOT, Result, medians_in_turns, record, seconds_of
+
+sys.path.insert(0, str(ROOT / "scripts/bench"))
+
+from foundation import PeakMemory, index
+
+from indexer.decoding.limits import Limits
+from indexer.decoding.sandbox import Job, Sandbox
+from indexer.encoders import BUILTIN, read_encoder
+from indexer.scan import scan_folder
+
+TURNS, AT_ONCE = 2, 64
+FASTDUP = (
+    "import fastdup, sys; fastdup.create(input_dir=sys.argv[1], work_dir=sys.argv[2]).run(overwrite=True)"
+)
+
+
+def floor_seconds(paths: list[str]) -> float:
+    """Decode all pictures, then encode as many."""
+    shape, cores = read_encoder(BUILTIN).spec.preprocess, os.cpu_count() or 1
+    network = read_encoder(BUILTIN).load(cores)
+    with Sandbox(limits=Limits(), workers=cores) as sandbox:
+        run = partial(sandbox.run, size=shape.size, fit=shape.fit, window=AT_ONCE)
+        list(run([Job(0, path=paths[0])]))
+        started, kept = time.perf_counter(), []
+        for outcome in run(Job(key, path=path) for key, path in enumerate(paths)):
+            if outcome.picture is not None and len(kept) < AT_ONCE:
+                kept.append(outcome.picture.pixels)
+        decoded = time.perf_counter() - started
+    batch = np.stack(kept)
+    network.encode(batch)
+    started = time.perf_counter()
+    for _ in range(len(paths) // AT_ONCE):
+        network.encode(batch)
+    rest = len(paths) % AT_ONCE
+    if rest:
+        network.encode(batch[:rest])
+    return decoded + time.perf_counter() - started
+
+
+class Builds:
+    """Our builds of one folder, each in an empty place, and what they say."""
+
+    def __init__(self, photos: Path, work: Path) -> None:
+        self._photos, self._work = photos, work
+        self.peaks: list[float] = []
+        self.dedupes: list[float] = []
+        self.report: dict[str, object] = {}
+
+    def build(self) -> float:
+        import subprocess
+
+        place = self._work / "ours"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        command = [sys.executable, "-m", "indexer", "build", str(self._photos), "--json", "-q"]
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True)
+        sampler = PeakMemory(process.pid)
+        sampler.start()
+        said, _ = process.communicate()
+        seconds = time.perf_counter() - started
+        sampler.running = False
+        self.peaks.append(sampler.peak_mib)
+        self.report = json.loads(said)
+        started = time.perf_counter()
+        index("dedupe", "-q", cwd=place)
+        self.dedupes.append(time.perf_counter() - started)
+        return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--fastdup", metavar="PYTHON")
+    parser.add_argument("--immaculate", metavar="COMMAND")
+    parser.add_argument("--work", type=Path)
+    given = parser.parse_args()
+    photos = given.photos.resolve()
+    paths = [found.path for found in scan_folder(str(photos)).files]
+    with tempfile.TemporaryDirectory(dir=given.work) as scratch:
+        work = Path(scratch)
+        builds = Builds(photos, work)
+        works = {"floor": lambda: floor_seconds(paths), "ours": builds.build}
+        if given.fastdup:
+            works["fastdup"] = lambda: seconds_of(
+                [given.fastdup, "-c", FASTDUP, photos, work / "fastdup"], work
+            )
+        if given.immaculate:
+            works["immaculate, SSCD distilled"] = lambda: seconds_of(
+                [given.immaculate, "--method", "sscd_distilled", "--json", photos]
+            )
+        taken = medians_in_turns(works, TURNS)
+    rates = {name: len(paths) / seconds for name, seconds in taken.items()}
+    ours, floor = rates.pop("ours"), rates.pop("floor")
+    with_dedupe = len(paths) / (taken["ours"] + float(np.median(builds.dedupes)))
+    name = f"build of {len(paths):,} photos"
+    floor_is = "decoding, then encoding, on the same cores"
+    command = "scripts/bench/speed/build.py PHOTOS --fastdup PYTHON --immaculate COMMAND"
+    record(
+        [
+            Result(
+                name,
+                "photos/s",
+                ours,
+                floor,
+                floor_is,
+                more_is_better=True,
+                must=0.85,
+                aim=0.95,
+                note=f"peak memory of all processes {max(builds.peaks):.0f} MiB",
+            ),
+            Result(
+                f"{name} and `index dedupe`",
+                "photos/s",
+                with_dedupe,
+                peers=rates,
+                more_is_better=True,
+                must_of_peer=1.5,
+                aim_of_peer=3,
+            ),
+        ],
+        command,
+    )
+
+
+if __name__ == "__main__":
+    main()
