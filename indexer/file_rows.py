@@ -1,9 +1,9 @@
 """From files that were read to the rows that describe them: which label and attributes each one gets."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
@@ -12,6 +12,9 @@ from indexer.encoding import ReadFile
 from indexer.store import Store
 from indexer.survey import Survey
 from indexer.tables import File, Item
+
+T = TypeVar("T")
+_ROWS_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,14 @@ def _inherit(work: Survey, former_path: str, folder: str | None) -> tuple[str | 
 
 def replace_rows(connection: Connection, store: Store, removed: Iterable[str], rows: list[FileRow]) -> None:
     """Delete the rows of ``removed`` (absolute paths) and put ``rows`` in place of what their paths held."""
-    gone = [store.stored_path(path) for path in removed] + [row.path for row in rows]
-    if gone:
-        statement = delete(File).where(File.path == bindparam("gone"))
-        connection.execute(statement, [{"gone": path} for path in gone])
-    if rows:
-        ids = {row.sha256: row.id for row in connection.execute(select(Item.sha256, Item.id))}
-        connection.execute(insert(File), [row.values(ids[row.sha256]) for row in rows])
+    delete_one = delete(File).where(File.path == bindparam("gone"))
+    for part in _parts([*map(store.stored_path, removed), *(row.path for row in rows)]):
+        connection.execute(delete_one, [{"gone": path} for path in part])
+    ids = {row.sha256: row.id for row in connection.execute(select(Item.sha256, Item.id))} if rows else {}
+    for part in _parts(rows):
+        connection.execute(insert(File), [row.values(ids[row.sha256]) for row in part])
+
+
+def _parts(entries: Sequence[T]) -> Iterator[Sequence[T]]:
+    """What a database is told of a row takes ten times the room of the row."""
+    return (entries[start : start + _ROWS_AT_ONCE] for start in range(0, len(entries), _ROWS_AT_ONCE))

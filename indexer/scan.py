@@ -5,7 +5,6 @@ Links are never followed: inside the catalogue their target is met anyway, and o
 
 import fnmatch
 import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -94,25 +93,21 @@ def scan_folder(
             continue
         folders = []
         for entry in entries:
-            if _is_skipped(entry, root, exclude, excluded_paths):
+            name = entry.name
+            if name[0] == "." or name.lower() in HIDDEN_FOLDERS or entry.path in excluded_paths:
                 continue
-            if entry.is_dir(follow_symlinks=False) and not kind.is_named_so(entry.name):
-                folders.append(entry.path)
-            else:
+            if exclude and _is_excluded(entry, root, exclude):
+                continue
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if not is_folder or kind.is_named_so(name):
                 _add(scan, entry, root, kind)
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
+            if is_folder:
+                folders.append(entry.path)
         pending.extend(reversed(folders))
     return scan
 
 
-def _is_skipped(
-    entry: os.DirEntry[str], root: str, exclude: Sequence[str], excluded_paths: frozenset[str]
-) -> bool:
-    if entry.name.startswith(".") or entry.name.lower() in HIDDEN_FOLDERS or entry.path in excluded_paths:
-        return True
-    if not exclude:
-        return False
+def _is_excluded(entry: os.DirEntry[str], root: str, exclude: Sequence[str]) -> bool:
     below = os.path.relpath(entry.path, root)
     return any(fnmatch.fnmatch(entry.name, glob) or fnmatch.fnmatch(below, glob) for glob in exclude)
 
@@ -127,7 +122,7 @@ def _add(scan: Scan, entry: os.DirEntry[str], root: str, kind: Kind) -> None:
     except OSError:
         return  # gone since the folder was listed: as if it had never been there
     found = FoundFile(entry.path, status.st_size, status.st_mtime_ns)
-    if stat.S_ISREG(status.st_mode):
+    if entry.is_file(follow_symlinks=False):
         if named_so or kind.begins_like(_head(entry.path)):
             scan.files.append(found)
     elif named_so:

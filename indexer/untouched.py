@@ -30,7 +30,7 @@ def untouched_plan(
     columns = (type_coerce(File.path, LargeBinary), File.size_bytes, File.mtime_ns, File.catalogue_id)
     scanned = [listing.id for listing in listings]
     rows = connection.execute(select(*columns).where(File.catalogue_id.in_(scanned))).all()
-    known = {tuple(row) for row in rows}
+    known = set(map(tuple, rows))
     if not known <= found:
         return None
     plan = Plan({}, untouched=len(known), rejected=list(odd_entries(store, listings)))
@@ -44,8 +44,8 @@ def untouched_plan(
 
 
 def _places(store: Store, listing: Listing) -> Iterator[_Place]:
-    for path, size_bytes, mtime_ns in listing.scan.files:
-        yield os.fsencode(store.stored_path(path)), size_bytes, mtime_ns, listing.id
+    stored, encoded, catalogue = store.stored_path, os.fsencode, listing.id
+    return ((encoded(stored(path)), size, mtime, catalogue) for path, size, mtime in listing.scan.files)
 
 
 def _has_all_vectors(connection: Connection, encoder_id: int, space_count: int) -> bool:
