@@ -93,8 +93,8 @@ def _inherit(work: Survey, former_path: str, folder: str | None) -> tuple[str | 
 def replace_rows(connection: Connection, store: Store, removed: Iterable[str], rows: list[FileRow]) -> None:
     """Delete the rows of ``removed`` (absolute paths) and put ``rows`` in place of what their paths held."""
     delete_one = delete(File).where(File.path == bindparam("gone"))
-    for part in _parts([*map(store.stored_path, removed), *(row.path for row in rows)]):
-        connection.execute(delete_one, [{"gone": path} for path in part])
+    for paths in _parts([*map(store.stored_path, removed), *(row.path for row in rows)]):
+        connection.execute(delete_one, [{"gone": path} for path in paths])
     ids = {row.sha256: row.id for row in connection.execute(select(Item.sha256, Item.id))} if rows else {}
     for part in _parts(rows):
         connection.execute(insert(File), [row.values(ids[row.sha256]) for row in part])
