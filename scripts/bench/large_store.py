@@ -20,6 +20,7 @@ from indexer.checksums import embedding_checksum, file_checksum, item_checksum  
 from indexer.generations import Committed, commit_generation, require_generation  # noqa: E402
 from indexer.store import Store  # noqa: E402
 from indexer.tables import Catalogue, Embedding, File, Item  # noqa: E402
+from retrieval.search import EXACT_LIMIT  # noqa: E402
 from tests.pictures import picture  # noqa: E402
 
 BASES, SIZE = 64, (320, 240)
@@ -49,7 +50,7 @@ def make_large_store(folder: Path, count: int, pairs: int, seed: int = 0) -> Sto
         with store.database.reading() as connection:
             generation = require_generation(connection, store)
         rows = _Rows(store, generation, paths, pairs, np.random.default_rng(seed))
-        commit_generation(store, generation.encoder_id, generation.metric, 300_000, rows.insert)
+        commit_generation(store, generation.encoder_id, generation.metric, EXACT_LIMIT, rows.insert)
     return store
 
 
