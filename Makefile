@@ -8,7 +8,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --requirement
 OURS := --no-deps --no-build-isolation --editable .
 
-.PHONY: demo quick test test-training test-trust test-web check coverage mutants fuzz lock audit sbom clean
+.PHONY: demo quick test test-training test-trust test-web check coverage speed mutants fuzz lock audit sbom clean
 
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
@@ -41,6 +41,10 @@ check: $(VENV)/.installed-dev
 # Which branches of the code the tests go through: all suites, in the environments that they have.
 coverage: $(VENV)/.installed-dev $(VENV)-training/.installed $(VENV)-web/.installed
 	scripts/coverage $(VENV)
+
+# A small set of ratios, held to docs/speed-history.csv; ARGS=--keep adds to it.
+speed: $(VENV)/.installed-dev
+	$(BIN)/python scripts/bench/speed/watch.py $(ARGS)
 
 # Whether the tests notice small changes of the modules that commit, check and repair.
 mutants: $(VENV)/.installed-dev

@@ -74,7 +74,8 @@ def _print(report: "BuildReport", *, quiet: bool, verbose: bool) -> None:
     note(f"{report.store}, encoder {report.encoder}: {report.seconds:.1f} s{rate}", quiet=quiet)
     for space, search in report.search.items():
         if search["kind"] != "flat":
-            note(f"space {space}: approximate search, measured recall@10 {search['recall']:.3f}", quiet=quiet)
+            recall = f"measured recall@10 {search['recall']:.3f}"
+            note(f"space {space}: approximate search, {recall}: more than exact_limit contents", quiet=quiet)
     if report.unmatched_labels:
         note(f"{report.unmatched_labels} rows of the labels or the manifest match no file", quiet=quiet)
     shown = report.rejected if verbose else report.rejected[:_SHOWN_REJECTIONS]

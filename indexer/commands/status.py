@@ -76,4 +76,4 @@ def _print(found: "Status") -> None:
 
 
 def _how(kind: str, recall: float) -> str:
-    return "exact" if kind == "flat" else f"approximate, recall@10 {recall:.3f}"
+    return "exact" if kind == "flat" else f"approximate, beyond exact_limit; recall@10 {recall:.3f}"

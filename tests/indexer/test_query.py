@@ -137,6 +137,7 @@ def test_beyond_the_exact_limit_search_is_approximate_and_says_its_recall(
     monkeypatch.setenv("INDEX_EXACT_LIMIT", "10")
     answer = index("build", catalogue)
     assert "approximate search, measured recall@10" in answer.err
+    assert "more than exact_limit contents" in answer.err
     status = index("status", "--json").json()
     assert status["search"]["object"]["kind"] == "ivf"
     assert status["search"]["object"]["recall"] >= 0.99
