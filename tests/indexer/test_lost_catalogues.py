@@ -56,6 +56,18 @@ def test_files_go_to_a_catalogue_that_they_lie_in(index: Command, catalogue: Pat
     assert "27 unchanged" in index("build").out
 
 
+def test_files_find_their_catalogue_while_its_disk_is_away(index: Command, catalogue: Path, other: Path) -> None:
+    """No build can look where they lie: the repair itself writes it down."""
+    index("build", catalogue / "cup", catalogue, other)
+    lose("path = CAST('catalogue/cup' AS BLOB)")
+    for folder in (catalogue, other):
+        folder.rename(f"{folder}-away")
+    index("check", "--repair")
+    with closing(sqlite3.connect(".index/catalog.db")) as database:
+        held = "SELECT catalogue_id, count(*) FROM files GROUP BY catalogue_id"
+        assert database.execute(held).fetchall() == [(2, 24), (3, 3)]
+
+
 def test_two_lost_catalogues_of_one_folder_become_one(index: Command, catalogue: Path, other: Path) -> None:
     index("build", catalogue / "cup", other)
     with closing(sqlite3.connect(".index/catalog.db")) as database, database:
