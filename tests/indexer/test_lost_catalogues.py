@@ -56,7 +56,9 @@ def test_files_go_to_a_catalogue_that_they_lie_in(index: Command, catalogue: Pat
     assert "27 unchanged" in index("build").out
 
 
-def test_files_find_their_catalogue_while_its_disk_is_away(index: Command, catalogue: Path, other: Path) -> None:
+def test_files_find_their_catalogue_while_its_disk_is_away(
+    index: Command, catalogue: Path, other: Path
+) -> None:
     """No build can look where they lie: the repair itself writes it down."""
     index("build", catalogue / "cup", catalogue, other)
     lose("path = CAST('catalogue/cup' AS BLOB)")
