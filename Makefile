@@ -17,8 +17,8 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --ignore tests/trust --ignore tests/web_slow --ignore tests/browser $(ARGS)
 
 # At every commit, in less than a minute: what searches and scores, and what commits, checks and repairs.
-QUICK := build_report check database duplicate_groups durable durable_order encoder_row errors looking lost_catalogues \
-	migrations repair salvage scan set_aside settings
+QUICK := build_report check database duplicate_groups durable durable_order encoder_row errors known_contents looking \
+	lost_catalogues migrations repair salvage scan set_aside settings store
 quick: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n 2 tests/retrieval tests/test_architecture.py tests/test_lock.py \
 		$(QUICK:%=tests/indexer/test_%.py) $(ARGS)
