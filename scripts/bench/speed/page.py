@@ -30,8 +30,8 @@ had offline: rclip and imagededup's network, which fetch their weights when they
 WATCHED = """
 ## What gets slower is seen
 
-`python scripts/bench/speed/watch.py`, which CI runs, takes a small set of these ratios and holds them to
-[their history](speed-history.csv): what is more than 15 % worse in three tries fails. `--keep` adds to the history.
+`make speed` takes a small set of these ratios and holds them to the history in docs/speed-history.csv, once figures were
+kept there (`ARGS=--keep`): what is more than 15 % worse in three tries fails.
 """
 
 
