@@ -148,8 +148,8 @@ def empty_cells(sample: Sample, lists: int, metric: Metric) -> Cells:
     cells.cp.max_points_per_centroid = _TRAIN_PER_LIST
     cells.cp.min_points_per_centroid = cells.pq.cp.min_points_per_centroid = 1  # it warns, on the terminal
     # With the least and the largest values among what is learned from, 8 bits cut none off, and ``error`` holds.
-    learned_from = np.vstack([sample.vectors, sample.low, sample.high])
-    index.train(np.resize(learned_from, (max(len(learned_from), lists, _CODES_4_BIT), dim)))
+    rows = np.vstack([sample.vectors, sample.low, sample.high])
+    index.train(np.resize(rows, (max(len(rows), lists, _CODES_4_BIT), dim)))
     return Cells(index)
 
 

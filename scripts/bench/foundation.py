@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -130,38 +129,6 @@ def check_queries(cwd: Path, paths: list[str]) -> dict[str, object]:
     return {"queries": QUERIES, "found_itself_first": selfs, "equal_to_brute_force": equal, "seconds": took}
 
 
-def reduced_scale_gain() -> dict[str, float]:
-    """Milliseconds to decode a 12-megapixel JPEG at reduced scale and in full, and how many times faster that is."""
-    import io
-
-    from PIL import Image
-
-    from indexer.decoding.decode import decode
-    from retrieval.preprocess import Fit
-
-    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(noise).resize((4000, 3000), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
-    data = buffer.getvalue()
-
-    def full() -> None:
-        Image.open(io.BytesIO(data)).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
-
-    def reduced() -> None:
-        decode(data, size=224, fit=Fit.STRETCH, limits=Limits())
-
-    def best_ms(work: Callable[[], None]) -> float:
-        times = []
-        for _ in range(7):
-            started = time.process_time()
-            work()
-            times.append(time.process_time() - started)
-        return 1000 * min(times)
-
-    reduced_ms, full_ms = best_ms(reduced), best_ms(full)
-    return {"reduced_ms": reduced_ms, "full_ms": full_ms, "ratio": full_ms / reduced_ms}
-
-
 def move_and_edit(catalogue: Path, paths: list[str]) -> None:
     """Move 100 files into another folder and edit 10: one corner gets another colour."""
     from PIL import Image
@@ -199,7 +166,6 @@ def measure(photos: Path, work: Path) -> dict[str, object]:
         "peak_mib_all_processes": peak_mib,
         "peak_mib_largest_process": largest_mib,
     }
-    figures["12_megapixel_jpeg"] = reduced_scale_gain()
     figures["query"] = check_queries(work, paths)
 
     rebuild = seconds([sys.executable, "-m", "indexer", "build", str(catalogue), "-q"], work)

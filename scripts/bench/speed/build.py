@@ -8,7 +8,6 @@ group copies too, so ours for them is `index build` and `index dedupe` together.
 """
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -18,11 +17,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from results import ROOT, Result, medians_in_turns, record, seconds_of
+from results import ROOT, Result, medians_in_turns, record, seconds_of, timed
 
 sys.path.insert(0, str(ROOT / "scripts/bench"))
 
-from foundation import PeakMemory, index
+from foundation import build_measured, index
 
 from indexer.decoding.limits import Limits
 from indexer.decoding.sandbox import Job, Sandbox
@@ -59,33 +58,21 @@ def floor_seconds(paths: list[str]) -> float:
 
 
 class Builds:
-    """Our builds of one folder, each in an empty place, and what they say."""
+    """Our builds of one folder, each in an empty place; their peaks of memory, and what dedupe took after them."""
 
     def __init__(self, photos: Path, work: Path) -> None:
-        self._photos, self._work = photos, work
-        self.peaks: list[float] = []
+        self._photos, self._place = photos, work / "ours"
+        self.peaks_mib: list[float] = []
         self.dedupes: list[float] = []
-        self.report: dict[str, object] = {}
 
     def build(self) -> float:
-        import subprocess
-
-        place = self._work / "ours"
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir()
-        command = [sys.executable, "-m", "indexer", "build", str(self._photos), "--json", "-q"]
+        shutil.rmtree(self._place, ignore_errors=True)
+        self._place.mkdir()
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True)
-        sampler = PeakMemory(process.pid)
-        sampler.start()
-        said, _ = process.communicate()
+        _, peak_mib, _ = build_measured(self._photos, self._place)
         seconds = time.perf_counter() - started
-        sampler.running = False
-        self.peaks.append(sampler.peak_mib)
-        self.report = json.loads(said)
-        started = time.perf_counter()
-        index("dedupe", "-q", cwd=place)
-        self.dedupes.append(time.perf_counter() - started)
+        self.peaks_mib.append(peak_mib)
+        self.dedupes.append(timed(lambda: index("dedupe", "-q", cwd=self._place)))
         return seconds
 
 
@@ -130,7 +117,7 @@ def main() -> None:
                 more_is_better=True,
                 must=0.85,
                 aim=0.95,
-                note=f"peak memory of all processes {max(builds.peaks):.0f} MiB",
+                note=f"peak memory of all processes {max(builds.peaks_mib):.0f} MiB",
             ),
             Result(
                 f"{name} and `index dedupe`",

@@ -73,10 +73,10 @@ def asked(row: dict[str, Any]) -> str:
     for what, must, aim in (("of_floor", "must", "aim"), ("of_peer", "must_of_peer", "aim_of_peer")):
         if row[must] is not None:
             is_cost = what == "of_floor" and not row["more_is_better"]
-            met = row[what] <= row[must] if is_cost else row[what] >= row[must]
-            than = "at most" if is_cost else "at least"
-            further = f", aim {row[aim]:g}" if row[aim] is not None else ""
-            said.append(f"{than} {row[must]:g}{further}: {'yes' if met else '**no**'}")
+            for word, limit in (("at most" if is_cost else "at least", row[must]), ("aim", row[aim])):
+                if limit is not None:
+                    met = row[what] <= limit if is_cost else row[what] >= limit
+                    said.append(f"{word} {limit:g}: {'yes' if met else '**no**'}")
     return "; ".join(said)
 
 

@@ -82,6 +82,14 @@ def seconds_of(command: Sequence[object], cwd: Path | None = None) -> float:
     return time.perf_counter() - started
 
 
+def timed(work: Callable[[], object], times: int = 1) -> float:
+    """Seconds of some work in this process, done so many times."""
+    started = time.perf_counter()
+    for _ in range(times):
+        work()
+    return time.perf_counter() - started
+
+
 def medians_in_turns(works: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """Run all works in every round, so that a busy machine slows all of them alike; return the median of each."""
     taken: dict[str, list[float]] = {name: [] for name in works}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import faiss
 import numpy as np
-from results import Result, record
+from results import Result, record, timed
 from simulated import simulated
 
 from retrieval.recall import true_neighbours
@@ -91,12 +91,6 @@ def seconds_in_rounds(searches: dict[str, Search], queries: np.ndarray) -> dict[
     return {name: float(np.median(taken)) for name, taken in times.items()}
 
 
-def seconds_of(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def measured(real: np.ndarray, count: int, peers: list[str], space: str) -> list[Result]:
     vectors, queries = simulated(real, count, 0), simulated(real, QUERIES, 1)
     ids = np.arange(count)
@@ -134,11 +128,11 @@ def measured(real: np.ndarray, count: int, peers: list[str], space: str) -> list
         searches[NAMES[peer]] = at(effort)
     single = seconds_in_rounds(searches, queries)
     block = np.ascontiguousarray(vectors)
-    floor = min(seconds_of(block.sum) for _ in range(5))
+    floor = min(timed(block.sum) for _ in range(5))
     many = simulated(real, BATCH, 2)
-    flat_batch = min(seconds_of(lambda: flat.search(many, K)) for _ in range(2))
-    our_batch = min(seconds_of(lambda: index.search(many, K)) for _ in range(2))
-    product = min(seconds_of(lambda: many[:1000] @ vectors.T) for _ in range(3)) * BATCH / 1000
+    flat_batch = min(timed(lambda: flat.search(many, K)) for _ in range(2))
+    our_batch = min(timed(lambda: index.search(many, K)) for _ in range(2))
+    product = min(timed(lambda: many[:1000] @ vectors.T) for _ in range(3)) * BATCH / 1000
     recalled = ", ".join(f"{name} {value:.4f}" for name, value in recalls.items())
     made = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in built.items())
     milliseconds = {name: 1000 * taken for name, taken in single.items()}

@@ -14,7 +14,6 @@ import io
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,14 +21,14 @@ from pathlib import Path
 import faiss
 import numpy as np
 from PIL import Image
-from results import ROOT, machine, medians_in_turns, seconds_of
+from results import ROOT, machine, medians_in_turns, seconds_of, timed
 
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts/bench")]
 
-from build import floor_seconds  # noqa: E402  (found by the line above)
 from cold_query import LIBRARIES  # noqa: E402
 from rebuild import WALK  # noqa: E402
 
+from build import floor_seconds  # noqa: E402  (found by the line above)
 from indexer.decoding.decode import decode  # noqa: E402
 from indexer.decoding.limits import Limits  # noqa: E402
 from retrieval.join import self_join  # noqa: E402
@@ -44,13 +43,6 @@ WORSE, TRIES, REMEMBERED = 1.15, 3, 5
 PICTURES, FILES, VECTORS, DIM = 384, 4000, 60_000, 256
 
 Works = dict[str, Callable[[], float]]
-
-
-def timed(work: Callable[[], object], times: int = 1) -> float:
-    started = time.perf_counter()
-    for _ in range(times):
-        work()
-    return time.perf_counter() - started
 
 
 def clustered(count: int, seed: int) -> np.ndarray:
