@@ -1,5 +1,6 @@
 """What an approximate search is held against: the true neighbours of queries that are like a catalogue's vectors."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -19,21 +20,21 @@ class Sample:
     high: Float32
 
     def queries(self, size: int) -> Float32:
-        """Make about ``size`` queries: vectors of the sample, each moved a third of the way to another.
+        """Make up to ``size`` queries: vectors of the sample, each moved a third of the way to another.
 
         A query is no vector of the catalogue: it is an edited picture, or another thing of a kind.
         """
-        some = self.vectors[:: max(1, len(self.vectors) // size)][:size]
+        some = self.vectors[:: max(1, math.ceil(len(self.vectors) / size))]
         return some + (np.roll(some, 1, axis=0) - some) / np.float32(3)
 
 
 def draw_sample(batches: Batches, dim: int, size: int, count: int) -> Sample:
-    """Take about ``size`` of ``count`` vectors, evenly spread and the same ones every time.
+    """Take up to ``size`` of ``count`` vectors, evenly spread and the same ones every time.
 
     Raises:
         VectorsInvalid: vectors of another shape, or not finite.
     """
-    step = max(1, count // size)
+    step = max(1, math.ceil(count / size))
     vectors, offset = [np.empty((0, dim), np.float32)], 0
     low, high = np.full(dim, np.inf, np.float32), np.full(dim, -np.inf, np.float32)
     for _, some in batches():
@@ -42,7 +43,7 @@ def draw_sample(batches: Batches, dim: int, size: int, count: int) -> Sample:
         low = np.minimum(low, checked.min(axis=0, initial=np.inf))
         high = np.maximum(high, checked.max(axis=0, initial=-np.inf))
         offset += len(some)
-    return Sample(np.concatenate(vectors)[:size], low, high)
+    return Sample(np.concatenate(vectors), low, high)
 
 
 def true_neighbours(batches: Batches, queries: Float32, k: int, metric: Metric) -> list[list[int]]:

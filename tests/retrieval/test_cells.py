@@ -42,6 +42,15 @@ def test_no_score_is_further_off_than_the_index_says(metric: Metric) -> None:
         assert np.abs(found.scores - true).max() <= index.error + 1e-6
 
 
+def test_a_vector_beyond_all_that_was_learned_from_is_not_cut_off() -> None:
+    vectors = clustered(20_000, 8)
+    vectors[-1] *= 10  # of so many every other one is learned from, and the last is none of them
+    index = compressed(vectors, Metric.L2)
+    found = index.search(vectors[-1:], 1)[0]
+    assert found.ids[0] == 3 * 19_999
+    assert found.scores[0] >= 1 - index.error - 1e-6
+
+
 @pytest.mark.parametrize("metric", list(Metric))
 def test_nine_and_ninety_in_a_hundred_neighbours_of_a_new_query_are_proposed(metric: Metric) -> None:
     vectors, queries = clustered(4000, 32), clustered(200, 32, seed=1)
@@ -76,6 +85,15 @@ def test_a_search_among_some_ids_misses_none_although_scores_are_rounded(metric:
     for query, found in zip(queries, compressed(vectors, metric).search(queries, 10, allowed), strict=True):
         true = allowed[np.argsort(-scores(query, vectors[::7], metric), kind="stable")[:10]]
         assert set(true) <= set(found.ids) <= set(allowed)
+
+
+def test_a_search_among_some_ids_misses_none_of_many_that_rounding_makes_alike() -> None:
+    vectors, noise = clustered(2000, 32), np.random.default_rng(4).normal(size=(300, 32))
+    vectors[:300] = normalise((vectors[0] + 2e-4 * noise).astype(np.float32))
+    index, allowed = compressed(vectors), 3 * np.arange(300)
+    for query in vectors[:20]:
+        true = 3 * np.argsort(-scores(query, vectors[:300], Metric.COSINE), kind="stable")[:5]
+        assert set(true) <= set(index.search(query[None], 5, allowed)[0].ids)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 7, 33])
