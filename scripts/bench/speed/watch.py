@@ -26,9 +26,9 @@ from results import ROOT, machine, medians_in_turns, seconds_of, timed
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts/bench")]
 
 from cold_query import LIBRARIES  # noqa: E402
+from photos import floor_seconds  # noqa: E402
 from rebuild import WALK  # noqa: E402
 
-from build import floor_seconds  # noqa: E402  (found by the line above)
 from indexer.decoding.decode import decode  # noqa: E402
 from indexer.decoding.limits import Limits  # noqa: E402
 from retrieval.join import self_join  # noqa: E402

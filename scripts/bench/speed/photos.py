@@ -1,6 +1,6 @@
 """A first build of a folder of photos, beside its floor and the peers that look for copies by a network's vectors.
 
-    python scripts/bench/speed/build.py PHOTOS [--fastdup PYTHON] [--immaculate COMMAND] [--work DIR]
+    python scripts/bench/speed/photos.py PHOTOS [--fastdup PYTHON] [--immaculate COMMAND] [--work DIR]
 
 The floor is that of doing both halves on the same cores, one after the other, and nothing else: decoding all pictures
 in the build's own processes, and encoding pixels that are there. Peers are those of environments of their own; they
@@ -105,7 +105,7 @@ def main() -> None:
     with_dedupe = len(paths) / (taken["ours"] + float(np.median(builds.dedupes)))
     name = f"build of {len(paths):,} photos"
     floor_is = "decoding, then encoding, on the same cores"
-    command = "scripts/bench/speed/build.py PHOTOS --fastdup PYTHON --immaculate COMMAND"
+    command = "scripts/bench/speed/photos.py PHOTOS --fastdup PYTHON --immaculate COMMAND"
     record(
         [
             Result(
