@@ -6,12 +6,12 @@ the caller scores what is proposed again.
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from retrieval.effort import least_effort
 from retrieval.errors import IndexInvalid
 from retrieval.ranking import recall_at_k
 from retrieval.recall import Batches, Sample, draw_sample, true_neighbours
@@ -32,8 +32,6 @@ _TIE = 1e-6
 _MARGIN = 8  # asked for beyond k, so that a tie at the k-th place is mostly seen at once, and rounding costs no place
 _RECALL_QUERIES = 400
 _RECALL_K = 10
-_REFINED = (2, 4, 8, 16, 32, 64)
-_ALL_CELLS_RECALL = 0.995  # so that some can be left out
 
 
 @dataclass(frozen=True)
@@ -78,35 +76,42 @@ class NeighbourIndex:
             empty = Candidates(np.empty(0, np.int64), np.empty(0, np.float32))
             return [empty for _ in queries]
         k = min(k, limit)
-        found: list[Candidates | None] = [None] * len(queries)
-        pending, asked = np.arange(len(queries)), min(limit, k + _MARGIN)
-        while len(pending):
+        found: dict[int, Candidates] = {}
+        pending, asked = list(range(len(queries))), min(limit, k + _MARGIN)
+        while pending:
+            some = queries if len(pending) == len(queries) else queries[pending]
             if allowed is None:
-                raw, ids = self._structure.search(queries[pending], asked)
+                raw, ids = self._structure.search(some, asked)
             else:
-                raw, ids = self._structure.search_among(queries[pending], asked, allowed)
+                raw, ids = self._structure.search_among(some, asked, allowed)
+            scores = self._scores(raw)
             for row, position in enumerate(pending):
-                found[position] = self._cut(
-                    raw[row], ids[row], k, complete=asked == limit, all_cells=allowed is not None
+                cut = self._cut(
+                    scores[row], ids[row], k, complete=asked == limit, all_cells=allowed is not None
                 )
-            pending = np.array([position for position in pending if found[position] is None], np.int64)
+                if cut is not None:
+                    found[position] = cut
+            pending = [position for position in pending if position not in found]
             asked = min(limit, asked * 4)
-        return [candidates for candidates in found if candidates is not None]
+        return [found[position] for position in range(len(queries))]
 
-    def _cut(self, raw: Float32, ids: Int64, k: int, *, complete: bool, all_cells: bool) -> Candidates | None:
+    def _cut(
+        self, scores: Float32, ids: Int64, k: int, *, complete: bool, all_cells: bool
+    ) -> Candidates | None:
         """Keep the k best and what may tie with the k-th; None if more of that may lie beyond what was asked for."""
-        present = ids >= 0
-        scores, ids = self._scores(raw[present]), ids[present]
-        if not len(ids):
-            return Candidates(ids, scores)
+        present = int(np.count_nonzero(ids >= 0))  # what is missing comes last
+        if not present:
+            return Candidates(ids[:0], scores[:0])
         # Of two rounded scores each may be off. A search of some cells misses more than rounding can: there the margin
         # is enough.
         slack = _TIE + 2 * self.error if all_cells else _TIE
-        last = scores[min(k, len(scores)) - 1] - slack
-        if not complete and present.all() and scores[-1] >= last:
+        last = scores[min(k, present) - 1] - slack
+        if not complete and present == len(ids) and scores[-1] >= last:
             return None
-        kept = scores >= (min(last, scores[: k + _MARGIN][-1]) if self.error else last)
-        return Candidates(ids[kept], scores[kept])
+        if self.error:
+            last = min(last, scores[min(k + _MARGIN, present) - 1])
+        kept = int(np.count_nonzero(scores[:present] >= last))
+        return Candidates(ids[:kept], scores[:kept])
 
     def _scores(self, raw: Float32) -> Float32:
         if self.metric is Metric.COSINE:
@@ -161,7 +166,7 @@ def _fill(structure: Structure, batches: Batches, dim: int, count: int) -> None:
 
 
 def _probed_until_recalled(cells: Cells, metric: Metric, sample: Sample, batches: Batches) -> NeighbourIndex:
-    """Search the fewest cells that reach the recall, refining as much as it takes where all of them do not."""
+    """Search and refine as much as reaches the recall in the least time: fewer codes to refine need more cells."""
     queries = sample.queries(_RECALL_QUERIES)
     truth = true_neighbours(batches, queries, _RECALL_K, metric)
     index = NeighbourIndex(cells, metric, 0.0)
@@ -171,12 +176,7 @@ def _probed_until_recalled(cells: Cells, metric: Metric, sample: Sample, batches
         found = index.search(queries, _RECALL_K)
         return recall_at_k([one.ids.tolist() for one in found], truth)
 
-    enough = (much for much in _REFINED if recall(cells.count, much) >= _ALL_CELLS_RECALL)
-    refined = next(enough, _REFINED[-1])
-    probed = 1
-    while probed < cells.count and recall(probed, refined) < TARGET_RECALL:
-        probed *= 2
-    between = range(probed // 2 + 1, min(probed, cells.count))
-    fewest = between.start + bisect_left(between, TARGET_RECALL, key=lambda few: recall(few, refined))
-    index.recall = recall(fewest, refined)
+    in_cell, asked = index.count / cells.count, _RECALL_K + _MARGIN
+    effort = least_effort(recall, TARGET_RECALL, cells=cells.count, codes_in_cell=in_cell, asked=asked)
+    index.recall = recall(*effort)
     return index
