@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from indexer.build import BuildReport, build
+from indexer.build import build
+from indexer.build_report import BuildReport
 from indexer.calibrate import DEFAULT_FPR, CalibrationReport, calibrate
 from indexer.check import Finding, check
 from indexer.classify import DEFAULT_HEAD, ClassifyReport, classify

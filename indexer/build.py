@@ -2,47 +2,21 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert
 
+from indexer.build_report import BuildReport
 from indexer.encoding import Encoded, Progress, encode_files, no_progress
 from indexer.errors import UsageRefused
 from indexer.file_rows import FileRow, changed_rows, replace_rows
 from indexer.generations import Committed, commit_generation
 from indexer.settings import Settings
+from indexer.stamp import leave_stamp
 from indexer.store import Store
 from indexer.survey import Survey, survey
 from indexer.tables import Rejection
-
-
-@dataclass
-class BuildReport:
-    """What a build did: ``found`` = indexed + unchanged + moved + rejected files.
-
-    ``encoded`` counts the pictures that the encoder saw: fewer than ``indexed`` where files share a content, or
-    where a killed build had got further. ``search`` says per space how it is searched, and with which recall.
-    """
-
-    store: str
-    encoder: str
-    generation: int
-    found: int = 0
-    indexed: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    removed: int = 0
-    rejected: list[dict[str, str]] = field(default_factory=list)
-    encoded: int = 0
-    unmatched_labels: int = 0
-    search: dict[str, dict[str, Any]] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain values."""
-        return asdict(self)
 
 
 def build(
@@ -75,7 +49,9 @@ def build(
             store, work.encoder, work.encoder_id, work.plan.to_read, work.encoded, settings, progress
         )
         generation = _commit(store, work, result, settings, rebuild_cache=rebuild_cache)
-    report = _report(store, work, result, generation)
+        report = _report(store, work, result, generation)
+        if _nothing_was_done(work, generation) and labels is None and exclude is None:
+            leave_stamp(store.path, catalogues, settings, work, report)
     report.seconds = round(time.monotonic() - started, 3)
     return report
 
@@ -101,6 +77,11 @@ def _commit(
 
     limit = settings.exact_limit
     return commit_generation(store, work.encoder_id, work.metric, limit, change, rebuild_cache=rebuild_cache)
+
+
+def _nothing_was_done(work: Survey, generation: Committed) -> bool:
+    """Tell whether every file of every folder was as the generation before had it; a manifest is always read."""
+    return generation is work.previous and bool(work.plan.untouched) and not work.facts
 
 
 def _removed(work: Survey, result: Encoded) -> set[str]:

@@ -20,13 +20,19 @@ FOLDER, MANIFEST = "folder", "manifest"
 
 @dataclass(frozen=True)
 class Listing:
-    """One catalogue as it lies on disk now; ``root`` is absolute, ``facts`` what a manifest says of its files."""
+    """One catalogue as it lies on disk now.
+
+    ``root`` is absolute, ``facts`` are what a manifest says of its files; a folder was searched but for what the
+    globs ``exclude`` match, and for the absolute paths ``excluded``.
+    """
 
     id: int
     root: str
     kind: str
     scan: Scan
     facts: Mapping[str, Facts] = field(default_factory=dict)
+    exclude: Sequence[str] = ()
+    excluded: frozenset[str] = frozenset()
 
     def label_of(self, path: str) -> str | None:
         """Return the label that the catalogue itself gives to a path: its manifest's, or its folder's name."""
@@ -89,8 +95,9 @@ def list_catalogues(connection: Connection, store: Store, ids: Sequence[int], vi
     for row in connection.execute(select(Catalogue.__table__).where(Catalogue.id.in_(ids))).mappings():
         root = store.absolute_path(row["path"])
         listing = _list(row["id"], root, row["kind"], row["exclude"], excluded, view)
-        listing.scan.files = [found for found in listing.scan.files if found.path not in seen]
-        listing.scan.odd = [odd for odd in listing.scan.odd if odd.path not in seen]
+        if seen:
+            listing.scan.files = [found for found in listing.scan.files if found.path not in seen]
+            listing.scan.odd = [odd for odd in listing.scan.odd if odd.path not in seen]
         seen.update(found.path for found in listing.scan.files)
         seen.update(odd.path for odd in listing.scan.odd)
         held = connection.execute(select(func.count()).where(File.catalogue_id == row["id"])).scalar_one()
@@ -111,7 +118,8 @@ def _list(
         facts = {target: fact for target, fact in read_manifest(path).items() if target not in excluded}
         return Listing(id_, root, kind, _stat_all(facts), facts)
     if kind == FOLDER and path.is_dir():
-        return Listing(id_, root, kind, scan_folder(root, exclude, excluded, view))
+        scan = scan_folder(root, exclude, excluded, view)
+        return Listing(id_, root, kind, scan, exclude=exclude, excluded=excluded)
     raise UsageRefused(f"the catalogue {root} is gone", f"bring it back, or run `index remove {root}`")
 
 

@@ -34,6 +34,11 @@ class EncoderFiles:
     spec: EncoderSpec
     fingerprint: str
 
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """Where its graph and its spec lie."""
+        return _paths(self.source)
+
     def load(self, threads: int) -> "Encoder":
         """Start ONNX Runtime on the graph.
 

@@ -7,6 +7,7 @@ import fnmatch
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from indexer.decoding.sound_formats import SOUND_SUFFIXES, is_sound
@@ -23,6 +24,7 @@ HIDDEN_FOLDERS = frozenset(
     {"@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information", "trash"}
 )
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF", b"BM", b"II*\x00", b"MM\x00*")
+_name = attrgetter("name")
 BOX_MAGIC = b"ftyp"  # at byte 4 of HEIC and AVIF
 
 
@@ -84,7 +86,7 @@ def scan_folder(
     while pending:
         folder = pending.pop()
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            entries = sorted(os.scandir(folder), key=_name)
         except OSError as error:
             scan.unseen_folders.append(folder)
             scan.odd.append(
@@ -94,15 +96,16 @@ def scan_folder(
         folders = []
         for entry in entries:
             name = entry.name
-            if name[0] == "." or name.lower() in HIDDEN_FOLDERS or entry.path in excluded_paths:
+            if name[0] == "." or name.lower() in HIDDEN_FOLDERS:
                 continue
-            if exclude and _is_excluded(entry, root, exclude):
+            path = entry.path
+            if path in excluded_paths or (exclude and _is_excluded(entry, root, exclude)):
                 continue
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if not is_folder or kind.is_named_so(name):
-                _add(scan, entry, root, kind)
-            if is_folder:
-                folders.append(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+                if not kind.is_named_so(name):
+                    continue
+            _add(scan, entry, root, kind)
         pending.extend(reversed(folders))
     return scan
 

@@ -9,7 +9,8 @@ import click
 from indexer.commands.options import FILE, common_options, metric_option
 
 if TYPE_CHECKING:
-    from indexer.build import BuildReport
+    from indexer.build_report import BuildReport
+    from indexer.settings import Settings
 
 _SHOWN_REJECTIONS = 10
 
@@ -44,24 +45,42 @@ def command(
     \b
     Example: index build photos/ --exclude '*_thumb.jpg'
     """
-    from indexer.build import build
-    from indexer.commands.output import print_json, progress_bar
     from indexer.errors import DONE, REJECTED
     from indexer.location import locate_store
     from indexer.settings import load_settings
-    from indexer.store import Store
+    from indexer.stamp import unchanged_report
 
     path = locate_store(store)
     settings = load_settings(path, {"encoder": encoder, "metric": metric, "jobs": jobs})
-    with progress_bar("encoding", quiet=quiet) as progress:
-        report = build(
-            Store(path), catalogues, settings, labels=labels, exclude=exclude or None, progress=progress
-        )
+    report = None if labels or exclude else unchanged_report(path, catalogues, settings)
+    if report is None:
+        report = _build(path, catalogues, settings, labels, exclude, quiet=quiet)
     if as_json:
+        from indexer.commands.output import print_json
+
         print_json(report.to_dict())
     else:
         _print(report, quiet=quiet, verbose=verbose)
     return REJECTED if report.rejected else DONE
+
+
+def _build(
+    path: Path,
+    catalogues: tuple[Path, ...],
+    settings: "Settings",
+    labels: Path | None,
+    exclude: tuple[str, ...],
+    *,
+    quiet: bool,
+) -> "BuildReport":
+    from indexer.build import build
+    from indexer.commands.output import progress_bar
+    from indexer.store import Store
+
+    with progress_bar("encoding", quiet=quiet) as progress:
+        return build(
+            Store(path), catalogues, settings, labels=labels, exclude=exclude or None, progress=progress
+        )
 
 
 def _print(report: "BuildReport", *, quiet: bool, verbose: bool) -> None:

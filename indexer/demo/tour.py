@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.build import BuildReport, build
+from indexer.build import build
+from indexer.build_report import BuildReport
 from indexer.compared import is_comparable
 from indexer.decoding.sandbox import Sandbox
 from indexer.dedupe import dedupe

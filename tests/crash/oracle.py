@@ -27,7 +27,7 @@ from indexer.store import Store, open_store
 
 SAME_VECTOR = 1e-5  # a picture's place in its batch may move a vector's last bits
 SAME_SCORE = 1e-6
-PERMANENT = {"catalog.db", "index.toml", "lock", "faiss"}
+PERMANENT = {"catalog.db", "index.toml", "lock", "faiss", "unchanged.json"}
 
 Vectors = dict[str, dict[str, np.ndarray]]
 FileState = tuple[str, str | None, str]

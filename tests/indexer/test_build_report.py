@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from indexer import Index
-from indexer.build import BuildReport
+from indexer.build_report import BuildReport
 from indexer.errors import StoreDamaged, UsageRefused
 from tests.conftest import Command
 from tests.pictures import save
