@@ -4,7 +4,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable
 
-REFINED = (64, 32, 16, 12, 8, 6, 4, 3, 2)  # times what is asked for
+REFINED = (2, 3, 4, 6, 8, 12, 16, 32, 64)  # times what is asked for
 CODES_A_REFINED = 100  # 4-bit codes that are gone through in the time in which one vector is refined, as measured
 
 
@@ -13,16 +13,16 @@ def least_effort(
 ) -> tuple[int, int]:
     """Choose (cells probed, times refined) that reach the target in the least time; all there is where none does.
 
-    ``recall(probed, refined)`` never falls with either; the fewer are refined, the more cells it takes.
+    ``recall(probed, refined)`` never falls with either.
     """
-    best, least = (cells, REFINED[0]), math.inf
-    fewest = 1
+    best, least = (cells, REFINED[-1]), math.inf
     for refined in REFINED:
         refining = CODES_A_REFINED * asked * refined
         affordable = min(cells, (least - refining) / codes_in_cell)
-        if affordable < fewest or recall(int(affordable), refined) < target:
-            continue
-        less = range(fewest, int(affordable))
-        fewest += bisect_left(less, target, key=lambda probed, refined=refined: recall(probed, refined))
-        best, least = (fewest, refined), fewest * codes_in_cell + refining
+        if affordable < 1:
+            break
+        if recall(int(affordable), refined) >= target:
+            less = range(1, int(affordable))
+            fewest = 1 + bisect_left(less, target, key=lambda probed, refined=refined: recall(probed, refined))
+            best, least = (fewest, refined), fewest * codes_in_cell + refining
     return best

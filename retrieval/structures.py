@@ -17,8 +17,8 @@ _READ_BYTES = 1 << 20
 _STEPS_8_BIT = 255
 _CODES_4_BIT = 16
 # FAISS's way to go through cells query by query: one query is the work of one thread, as it is where many clients ask,
-# and of many queries each core takes some.
-_QUERY_BY_QUERY = 10
+# and of many queries each core takes some. A reservoir of the best codes costs a tenth less than a heap of them.
+_QUERY_BY_QUERY = 11
 
 
 def _faiss() -> Any:
