@@ -81,11 +81,11 @@ def encode_files(
         return result
     with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
         sandbox.start()
-        network = encoder.load(os.cpu_count() or 1)
         write = _Writer(store, encoder, encoder_id)
         batch = _Batch()
         arriving = _outcomes(store, sandbox, candidates, encoded, encoder.spec.preprocess)
         with closing(prefetch(arriving, depth=BATCH)) as outcomes:
+            network = encoder.load(os.cpu_count() or 1)  # while the first pictures are decoded
             for done, (candidate, outcome) in enumerate(outcomes, start=1):
                 _sort_outcome(candidate, outcome, encoded, batch, result)
                 if len(batch.pictures) >= BATCH or len(batch.rejected) >= BATCH:
