@@ -5,7 +5,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 REFINED = (2, 3, 4, 6, 8, 12, 16, 32, 64)  # times what is asked for
-CODES_A_REFINED = 100  # 4-bit codes that are gone through in the time in which one vector is refined, as measured
+CODES_A_REFINED = (
+    100  # 4-bit codes that are gone through in the time in which one vector is refined, as measured
+)
 
 
 def least_effort(
@@ -22,7 +24,11 @@ def least_effort(
         if affordable < 1:
             break
         if recall(int(affordable), refined) >= target:
-            less = range(1, int(affordable))
-            fewest = 1 + bisect_left(less, target, key=lambda probed, refined=refined: recall(probed, refined))
+            fewest = _fewest_cells(recall, target, refined, int(affordable))
             best, least = (fewest, refined), fewest * codes_in_cell + refining
     return best
+
+
+def _fewest_cells(recall: Callable[[int, int], float], target: float, refined: int, enough: int) -> int:
+    """Bisect for the fewest cells that reach the target, where ``enough`` do."""
+    return 1 + bisect_left(range(1, enough), target, key=lambda probed: recall(probed, refined))
