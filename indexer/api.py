@@ -24,7 +24,7 @@ from indexer.duplicates.watermark import remember_seen
 from indexer.encoding import Progress, no_progress
 from indexer.export import export
 from indexer.ledger import Removal, assign_label, remove
-from indexer.location import DATABASE_FILE, STORE_NAME
+from indexer.location import STORE_NAME, is_store
 from indexer.lookup import Gallery, Match
 from indexer.query import query
 from indexer.repair import RepairReport, repair
@@ -56,8 +56,8 @@ class Index:
 
     def __init__(self, path: "AnyPath" = STORE_NAME, **settings: Any) -> None:
         folder = Path(path)
-        is_store = folder.name == STORE_NAME or (folder / DATABASE_FILE).exists()
-        self.path = folder if is_store else folder / STORE_NAME
+        is_the_store = folder.name == STORE_NAME or is_store(folder)
+        self.path = folder if is_the_store else folder / STORE_NAME
         self.settings = load_settings(self.path, settings)
         self._gallery: Gallery | None = None
         self._sandbox: Sandbox | None = None

@@ -13,6 +13,7 @@ from indexer.errors import UsageRefused
 from indexer.file_rows import FileRow, changed_rows, replace_rows
 from indexer.generations import Committed, commit_generation
 from indexer.settings import Settings
+from indexer.sqlite import SqliteDatabase
 from indexer.stamp import leave_stamp
 from indexer.store import Store
 from indexer.survey import Survey, survey
@@ -50,7 +51,7 @@ def build(
         )
         generation = _commit(store, work, result, settings, rebuild_cache=rebuild_cache)
         report = _report(store, work, result, generation)
-        if _nothing_was_done(work, generation) and labels is None and exclude is None:
+        if _nothing_was_done(store, work, generation) and labels is None and exclude is None:
             leave_stamp(store.path, catalogues, settings, work, report)
     report.seconds = round(time.monotonic() - started, 3)
     return report
@@ -79,9 +80,13 @@ def _commit(
     return commit_generation(store, work.encoder_id, work.metric, limit, change, rebuild_cache=rebuild_cache)
 
 
-def _nothing_was_done(work: Survey, generation: Committed) -> bool:
-    """Tell whether every file of every folder was as the generation before had it; a manifest is always read."""
-    return generation is work.previous and bool(work.plan.untouched) and not work.facts
+def _nothing_was_done(store: Store, work: Survey, generation: Committed) -> bool:
+    """Tell whether every file of every folder was as the generation before had it.
+
+    Not of a manifest, which is always read, nor of a database on a server, whose files nobody sees from here.
+    """
+    is_seen = isinstance(store.database, SqliteDatabase) and not work.facts
+    return is_seen and generation is work.previous and bool(work.plan.untouched)
 
 
 def _removed(work: Survey, result: Encoded) -> set[str]:

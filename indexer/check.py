@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Connection, func, inspect, select
 
 from indexer.calibrations import is_sound as calibration_is_sound
 from indexer.checksums import embedding_checksum, file_checksum, item_checksum
@@ -75,7 +75,7 @@ def check(store: Store) -> list[Finding]:
     try:
         revision = store.revision()
     except StoreDamaged as error:
-        return [Finding(Severity.DAMAGE, MALFORMED, str(store.database.path), str(error))]
+        return [Finding(Severity.DAMAGE, MALFORMED, store.database.where, str(error))]
     if revision is None:
         raise IndexNotFound(f"nothing was committed yet in {store.path}", "run `index build FOLDER`")
     findings: list[Finding] = []
@@ -106,23 +106,19 @@ def _guarded(part: Callable[[Store], Iterator[Finding]], store: Store) -> list[F
 
 
 def _check_pages(store: Store) -> Iterator[Finding]:
-    """Ask SQLite about the file's structure."""
-    where = str(store.database.path)
+    """Ask the database about its own structure."""
+    where = store.database.where
     with store.database.reading() as connection:
-        problems = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(10)"))]
-        if problems != ["ok"]:
-            yield Finding(Severity.DAMAGE, MALFORMED, where, "; ".join(problems))
-            return
-        orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
-        if orphans:
-            yield Finding(
-                Severity.DAMAGE, "row-without-parent", where, f"{len(orphans)} rows refer to rows not there"
-            )
+        problems, orphans = store.database.problems(connection)
+    if problems:
+        yield Finding(Severity.DAMAGE, MALFORMED, where, problems)
+    if orphans:
+        yield Finding(Severity.DAMAGE, "row-without-parent", where, f"{orphans} rows refer to rows not there")
 
 
 def _check_rows(store: Store) -> Iterator[Finding]:
     """Hold every row to its checksum."""
-    where = str(store.database.path)
+    where = store.database.where
     with store.database.reading() as connection:
         tables = set(inspect(connection).get_table_names())  # an older schema lacks some
         for kind, table, statement, sound in _ROW_CHECKS:

@@ -1,83 +1,74 @@
-"""The SQLite database: opening it safely, one snapshot per reader, one transaction per writer, its migrations."""
+"""The database: one snapshot per reader, one transaction per writer, its migrations. Which engine keeps it is a subclass."""
 
 import json
 import logging
-import os
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, pool, text
+from sqlalchemy import Connection, Engine, exc, text
 
 from indexer.durable import failpoint
-from indexer.errors import (
-    IndexerError,
-    IndexNotFound,
-    NewerFormat,
-    NoSpace,
-    PermissionRefused,
-    StoreDamaged,
-    StoreLocked,
-)
+from indexer.errors import IndexerError, NewerFormat, StoreDamaged
 from indexer.tables import KNOWN_REVISIONS, SCHEMA_REVISION
 
 # What is logged there is raised too, and worded where it is caught; without a handler it would reach stderr.
 logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
-LOW_SPACE_BYTES = 1024 * 1024
 REPAIR_HINT = "run `index check --repair`"
 
 
-class Database:
-    """One SQLite file in WAL mode. Readers see one committed state; a writer commits all or nothing."""
+class Database(ABC):
+    """The truth of one index. Readers see one committed state; a writer commits all or nothing.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._engine = _engine(self._connect)
-        self._reading_engine = _engine(self._connect_to_read)
+    ``where`` names it in messages. A subclass gives both engines, and names what its driver raises.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self._engine, self._reading_engine = (
+            engine.execution_options(where=where) for engine in self._engines()
+        )
         self._snapshot: Connection | None = None
 
-    def _connect(self) -> sqlite3.Connection:
-        return self._open(self._mode(), "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
+    @abstractmethod
+    def _engines(self) -> tuple[Engine, Engine]:
+        """Make what writes and what reads; each begins its transactions by itself."""
 
-    def _connect_to_read(self) -> sqlite3.Connection:
-        """Open for reading; on a full disk in a way that makes no file, as SQLite does for its shared memory.
+    @abstractmethod
+    def exists(self) -> bool:
+        """Tell whether there is a database at all; it may have no tables yet."""
 
-        That is alone, so that nothing need be shared, or without a log as a file that stays as it is.
+    @abstractmethod
+    def problems(self, connection: Connection) -> tuple[str, int]:
+        """Ask the engine about its own structure: what is broken, in words, and how many rows lack their parents."""
+
+    @abstractmethod
+    def _has_schema(self, connection: Connection) -> bool:
+        """Tell whether any migration was ever run."""
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Do what comes before the first migration and cannot be part of a transaction."""
+
+    @abstractmethod
+    def _name(self, error: Exception) -> IndexerError:
+        """Say what the driver raised, as an error with its exit code.
+
+        Raises:
+            Exception: that same error, where it can only be a bug of ours.
         """
-        try:
-            return self._open(self._mode(), "SELECT 1 FROM sqlite_master")
-        except sqlite3.OperationalError:
-            if not self._disk_is_full():
-                raise
-        if self._wal.exists():
-            return self._open("mode=rw", "PRAGMA locking_mode=EXCLUSIVE")
-        return self._open("mode=ro&immutable=1")
 
-    def _open(self, mode: str, *statements: str) -> sqlite3.Connection:
-        name = quote(os.fsencode(self.path.absolute()))
-        connection = sqlite3.connect(f"file:{name}?{mode}", uri=True, timeout=5, isolation_level=None)
-        try:
-            for statement in statements:
-                connection.execute(statement).close()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    @abstractmethod
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep out writers on other machines, as the store's lock does those of this one.
 
-    @property
-    def _wal(self) -> Path:
-        return self.path.with_name(f"{self.path.name}-wal")
-
-    def _mode(self) -> str:
-        """How to open: SQLite cannot follow a WAL in a folder that it may not write to, unless the WAL is empty."""
-        if os.access(self.path.parent, os.W_OK) and (not self.path.exists() or os.access(self.path, os.W_OK)):
-            return "mode=rwc"
-        return "mode=ro" if self._wal.exists() and self._wal.stat().st_size else "mode=ro&immutable=1"
+        Raises:
+            StoreLocked: one is at work.
+        """
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -110,21 +101,16 @@ class Database:
         """Return the schema's revision, or None for a database that has no tables yet.
 
         Raises:
-            IndexNotFound: there is no database file.
+            IndexNotFound: there is no database.
             NewerFormat: the revision is not one that this version knows.
         """
-        if not self.path.exists():
-            raise IndexNotFound(f"no index in {self.path.parent}", "make one with `index build FOLDER`")
         with self.reading() as connection:
-            tables = connection.execute(
-                text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
-            )
-            if not tables.scalar_one():
+            if not self._has_schema(connection):
                 return None
             revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         if revision not in KNOWN_REVISIONS:
             raise NewerFormat(
-                f"{self.path} has schema {revision!r}; this version knows {', '.join(KNOWN_REVISIONS)}",
+                f"{self.where} has schema {revision!r}; this version knows {', '.join(KNOWN_REVISIONS)}",
                 "upgrade this program, or use another --store",
             )
         return str(revision)
@@ -134,15 +120,14 @@ class Database:
         return revision != SCHEMA_REVISION
 
     def migrate(self) -> None:
-        """Bring the schema to this version's revision, in one transaction; create the file if it is missing."""
-        if self.path.exists() and self.revision() == SCHEMA_REVISION:
+        """Bring the schema to this version's revision, in one transaction; create what is missing."""
+        if self.exists() and self.revision() == SCHEMA_REVISION:
             return
         from alembic import command
         from alembic.config import Config
 
         with self._named_errors():
-            with closing(self._connect()) as raw:
-                raw.execute("PRAGMA journal_mode=WAL")
+            self._prepare()
             with self._engine.connect() as connection, connection.begin():
                 config = Config()
                 config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
@@ -155,50 +140,11 @@ class Database:
         try:
             yield
         except exc.DBAPIError as error:
-            raise self._name(error.orig if isinstance(error.orig, sqlite3.Error) else error) from error
-        except sqlite3.Error as error:
-            raise self._name(error) from error
+            raise self._name(error.orig if isinstance(error.orig, Exception) else error) from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise StoreDamaged(
-                f"{self.path} holds a value that cannot be read: {error}", REPAIR_HINT
+                f"{self.where} holds a value that cannot be read: {error}", REPAIR_HINT
             ) from error
-
-    def _name(self, error: Exception) -> IndexerError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        may_be_space = code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
-        if code == sqlite3.SQLITE_FULL or (may_be_space and self._disk_is_full()):
-            return NoSpace(
-                f"no space left while writing {self.path}", "free some space and run the same command again"
-            )
-        if code in {
-            sqlite3.SQLITE_READONLY,
-            sqlite3.SQLITE_CANTOPEN,
-            sqlite3.SQLITE_PERM,
-            sqlite3.SQLITE_AUTH,
-        }:
-            return PermissionRefused(
-                f"cannot open {self.path} as needed: {error}", "check who owns it and its mode"
-            )
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            return StoreLocked(f"{self.path} is held by another process", "wait for it, or stop it")
-        return StoreDamaged(f"{self.path} cannot be read: {error}", REPAIR_HINT)
-
-    def _disk_is_full(self) -> bool:
-        """Tell whether there is next to no space, or no room for one more file."""
-        disk = os.statvfs(self.path.parent)
-        return disk.f_bavail * disk.f_frsize < LOW_SPACE_BYTES or (disk.f_files > 0 and disk.f_favail == 0)
-
-
-def _engine(connect: Callable[[], sqlite3.Connection]) -> Engine:
-    engine = create_engine("sqlite://", creator=connect, poolclass=pool.NullPool)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _begin(connection: Connection) -> None:
-    """Start a transaction by hand: the driver's own rules would leave schema changes outside of it."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def migrations_directory() -> Path:

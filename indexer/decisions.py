@@ -178,9 +178,9 @@ def read_entries(connection: Connection, *conditions: ColumnElement[bool]) -> It
     statement = select(Decision.__table__).where(*conditions).order_by(Decision.decided_at, Decision.id)
     for row in connection.execute(statement):
         if not is_sound(row):
-            path = connection.exec_driver_sql("PRAGMA database_list").all()[0][2]
+            where = connection.get_execution_options()["where"]
             raise StoreDamaged(
-                f"row {row.id} of table decisions in {path} is not what was written", REPAIR_HINT
+                f"row {row.id} of table decisions in {where} is not what was written", REPAIR_HINT
             )
         verdict = None if row.verdict is None else DecisionVerdict(row.verdict)
         yield Entry(row.first_sha256, row.second_sha256, verdict, row.note, row.source, row.decided_at)

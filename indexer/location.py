@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 STORE_NAME = ".index"
-DATABASE_FILE = "catalog.db"
+DATABASE_FILE, SETTINGS_FILE = "catalog.db", "index.toml"
 
 
 def locate_store(explicit: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -16,6 +16,11 @@ def locate_store(explicit: Path | None, environment: Mapping[str, str] = os.envi
         return Path(environment["INDEX_STORE"])
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / STORE_NAME / DATABASE_FILE).exists():
+        if is_store(folder / STORE_NAME):
             return folder / STORE_NAME
     return here / STORE_NAME
+
+
+def is_store(folder: Path) -> bool:
+    """Tell a store by its database, or by the settings that say where that is."""
+    return any((folder / name).exists() for name in (DATABASE_FILE, SETTINGS_FILE))

@@ -208,7 +208,7 @@ def _rebuild(
 ) -> None:
     if reachable and generation is None and not _knows_its_encoder(store, settings):
         raise IndexNotFound(
-            f"what could be saved of {store.database.path} does not say which encoder the index was made with",
+            f"what could be saved of {store.database.where} does not say which encoder the index was made with",
             "run `index build`, with --encoder where it was not the built-in one",
         )
     if reachable:
@@ -229,7 +229,7 @@ def _rebuild(
         done.append(f"wrote the FAISS files of generation {committed.id}")
     else:
         raise IndexNotFound(
-            f"nothing could be saved of {store.database.path}, and no catalogue is left to build from",
+            f"nothing could be saved of {store.database.where}, and no catalogue is left to build from",
             "run `index build FOLDER`",
         )
 

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import JSON, Table
 
 from indexer import durable
-from indexer.database import Database
-from indexer.errors import os_errors
+from indexer.errors import StoreDamaged, os_errors
+from indexer.sqlite import SqliteDatabase
 from indexer.store import SALVAGED_FILE, Store
 from indexer.tables import Base
 
@@ -31,25 +31,28 @@ def salvage(store: Store) -> str:
 
     Raises:
         NoSpace, PermissionRefused: nothing was changed.
+        StoreDamaged: the database is a server's, whose files are its own.
     """
-    fresh = Database(store.path / SALVAGED_FILE)
-    with os_errors(f"salvaging {store.database.path}"):
+    database = store.database
+    if not isinstance(database, SqliteDatabase):
+        raise StoreDamaged(f"{database.where} cannot be salvaged from here", "restore the server's backup")
+    fresh = SqliteDatabase(store.path / SALVAGED_FILE)
+    with os_errors(f"salvaging {database.path}"):
         for suffix in ("", *LOGS):
             durable.unlink(_beside(fresh.path, suffix))
         fresh.migrate()
         with closing(sqlite3.connect(fresh.path)) as target:
             target.execute("PRAGMA foreign_keys=OFF")
             saved = {
-                table.name: _copy_rows(store.database.path, target, table)
-                for table in Base.metadata.sorted_tables
+                table.name: _copy_rows(database.path, target, table) for table in Base.metadata.sorted_tables
             }
             target.execute("PRAGMA journal_mode=DELETE")
-        with suppress(*UNREADABLE), closing(sqlite3.connect(store.database.path)) as damaged:
+        with suppress(*UNREADABLE), closing(sqlite3.connect(database.path)) as damaged:
             damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        aside = _set_aside(store.database.path)
+        aside = _set_aside(database.path)
         for suffix in LOGS:  # SQLite would apply the old file's log to the new one
-            durable.unlink(_beside(store.database.path, suffix))
-        durable.replace(fresh.path, store.database.path)
+            durable.unlink(_beside(database.path, suffix))
+        durable.replace(fresh.path, database.path)
     rows = ", ".join(f"{count} {name}" for name, count in saved.items() if count)
     return f"saved {rows or 'nothing'} of the malformed database, which is kept as {aside.name}"
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from indexer.decoding.limits import Limits
 from indexer.errors import UsageRefused, os_errors
+from indexer.location import SETTINGS_FILE
 from retrieval.search import EXACT_LIMIT
 from retrieval.similarity import Metric
-
-SETTINGS_FILE = "index.toml"
 
 TEMPLATE = """\
 # Settings of this index. A flag beats INDEX_<NAME> in the environment beats this file beats the default.
@@ -25,6 +24,7 @@ TEMPLATE = """\
 # max_pixels = 50000000           # larger pictures are rejected
 # max_file_bytes = 268435456
 # decode_seconds = 15.0
+# database = "postgresql+psycopg://user@host/name"   # instead of catalog.db beside this file
 # screen_owner = "seller"         # `index screen`: the attribute that says whom a picture belongs to
 # screen_key = "serial"           # the attribute that names one thing
 # screen_fpr = 0.01               # the share of genuine pictures that may be called not genuine
@@ -41,6 +41,7 @@ class Settings:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     exact_limit: int = EXACT_LIMIT
     limits: Limits = field(default_factory=Limits)
+    database: str | None = None
     screen_owner: str | None = None
     screen_key: str | None = None
     screen_fpr: float = 0.01
@@ -52,6 +53,7 @@ _KINDS: Mapping[str, type] = {
     "metric": Metric,
     "jobs": int,
     "exact_limit": int,
+    "database": str,
     "screen_owner": str,
     "screen_key": str,
     "screen_fpr": float,
@@ -84,6 +86,18 @@ def load_settings(
             values[name] = _convert(name, value, f"--{name.replace('_', '-')}")
     limits = {limit.name: values.pop(limit.name) for limit in fields(Limits) if limit.name in values}
     return Settings(**values, limits=Limits(**limits))
+
+
+def database_url(store: Path, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Say on which server the database of the index at ``store`` is; None where it is a file there.
+
+    Raises:
+        UsageRefused: the settings cannot be read.
+    """
+    if environment.get("INDEX_DATABASE"):
+        return environment["INDEX_DATABASE"]
+    url = _from_file(store / SETTINGS_FILE).get("database")
+    return None if url is None else str(url)
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Status:
     rejected: list[dict[str, str]]
     removed: list[str]
     unfinished: int
+    database: str = ""
     search: dict[str, dict[str, Any]] = field(default_factory=dict)
     calibrations: list[dict[str, Any]] = field(default_factory=list)
     store_bytes: int = 0
@@ -62,6 +63,7 @@ def status(store: Store) -> Status:
         return Status(
             store=store.shown_path(str(store.path)),
             generation=generation.id,
+            database=store.database.where,
             committed_at=generation.created_at,
             encoder={
                 "name": spec.name,

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +17,8 @@ from indexer import durable
 from indexer.database import REPAIR_HINT, Database
 from indexer.errors import IndexNotFound, StoreDamaged, StoreLocked, os_errors
 from indexer.location import DATABASE_FILE
-from indexer.settings import SETTINGS_FILE, TEMPLATE
+from indexer.settings import SETTINGS_FILE, TEMPLATE, database_url
+from indexer.sqlite import SqliteDatabase
 from indexer.tables import FaissFile
 from retrieval.errors import IndexInvalid
 from retrieval.search import NeighbourIndex, read_index
@@ -35,8 +37,17 @@ class Store:
         self.path = Path(os.path.realpath(path))
         self.base = self.path.parent
         self._below_base = os.path.join(self.base, "")
-        self.database = Database(self.path / DATABASE_FILE)
         self.faiss_folder = self.path / "faiss"
+
+    @cached_property
+    def database(self) -> Database:
+        """The database: a file in the store, unless the settings name a server."""
+        url = database_url(self.path)
+        if url is None:
+            return SqliteDatabase(self.path / DATABASE_FILE)
+        from indexer.postgres import PostgresDatabase
+
+        return PostgresDatabase(url)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -47,7 +58,7 @@ class Store:
         """
         with os_errors(f"creating {self.path}"):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with durable.writer_lock(self.path / "lock"):
+        with durable.writer_lock(self.path / "lock"), self.database.alone():
             with os_errors(f"creating {self.path}"):
                 self.faiss_folder.mkdir(mode=0o700, exist_ok=True)
                 for folder in (self.path, self.faiss_folder):
@@ -63,7 +74,7 @@ class Store:
             StoreLocked, NoSpace, PermissionRefused, NewerFormat, StoreDamaged
         """
         with self.locked():
-            if self.database.path.exists():
+            if self.database.exists():
                 self.revision()
             self.database.migrate()
             if not (self.path / SETTINGS_FILE).exists():
@@ -111,7 +122,7 @@ class Store:
         revision = self.database.revision()
         if revision is None and any(self.faiss_folder.glob(f"*{FAISS_SUFFIX}")):
             raise StoreDamaged(
-                f"{self.database.path} is empty, though FAISS files of its generations lie beside it",
+                f"{self.database.where} is empty, though FAISS files of its generations lie beside it",
                 f"put it back from a copy, or {REPAIR_HINT}",
             )
         return revision

@@ -1,10 +1,11 @@
 """Everything a build knows before it reads the first picture."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, Text, cast, insert, or_, select, update
 
 from indexer.catalogue import Listing, list_catalogues, register_catalogues
 from indexer.encoders import BUILTIN, EncoderFiles, canonical_source, read_encoder
@@ -116,8 +117,9 @@ def _register_encoder(connection: Connection, store: Store, encoder: EncoderFile
     found = {"source": source, "spec": spec_document(encoder.spec)}
     known = _encoder_row(connection, encoder)
     if known is not None:
-        other = or_(*(getattr(Encoder, name).is_distinct_from(value) for name, value in found.items()))
-        connection.execute(update(Encoder).where(Encoder.id == known, other).values(found))
+        other_spec = cast(Encoder.spec, Text) != json.dumps(found["spec"])  # JSON itself is equal to nothing
+        changed = or_(Encoder.source != source, other_spec)
+        connection.execute(update(Encoder).where(Encoder.id == known, changed).values(found))
         return known
     row = insert(Encoder).values(
         fingerprint=encoder.fingerprint, name=encoder.spec.name, version=encoder.spec.version, **found

@@ -25,7 +25,7 @@ DOORS = {
     "cv2": {"retrieval/alignment/opencv.py"},
     "click": {"indexer/cli.py", "indexer/commands/"},
     "rich": {"indexer/commands/"},
-    "sqlite3": {"indexer/database.py", "indexer/salvage.py"},
+    "sqlite3": {"indexer/sqlite.py", "indexer/salvage.py"},
     "fastapi": {"indexer/web/"},
     "starlette": {"indexer/web/"},
     "uvicorn": {"indexer/web/"},

@@ -47,6 +47,7 @@ def _print(found: "Status") -> None:
     reasons = ", ".join(f"{count} {reason}" for reason, count in found.rejected_by_reason().most_common())
     facts = [
         ("index", f"{found.store} ({human_size(found.store_bytes)})"),
+        ("database", found.database),
         ("generation", f"{found.generation}, committed {found.committed_at}"),
         (
             "encoder",

@@ -36,7 +36,7 @@ class Galleries:
             IndexNotFound: nothing was committed yet.
             StoreDamaged: it cannot be loaded.
         """
-        if not self._store.database.path.exists():
+        if not self._store.database.exists():
             raise IndexNotFound(f"the index in {self._store.path} is gone", "make one: `index build FOLDER`")
         with self._store.snapshot() as snapshot:
             loaded = self._loaded(snapshot)

@@ -70,16 +70,16 @@ def repair_drops_what_was_decided() -> None:
 
 def commits_not_synced() -> None:
     """Leave it to the system when what SQLite commits comes to the disk."""
-    from indexer.database import Database
+    from indexer.sqlite import SqliteDatabase
 
-    open_database = Database._open
+    open_database = SqliteDatabase._open
 
     def carelessly(self: Any, mode: str, *statements: str) -> Any:
         return open_database(
             self, mode, *(s.replace("synchronous=FULL", "synchronous=OFF") for s in statements)
         )
 
-    Database._open = carelessly  # type: ignore[method-assign]
+    SqliteDatabase._open = carelessly  # type: ignore[method-assign]
 
 
 def memory_errors_unnamed() -> None:

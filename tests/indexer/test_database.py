@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
-from indexer.database import LOW_SPACE_BYTES, Database
 from indexer.errors import (
     IndexerError,
     IndexNotFound,
@@ -22,13 +21,14 @@ from indexer.errors import (
     StoreDamaged,
     StoreLocked,
 )
+from indexer.sqlite import LOW_SPACE_BYTES, SqliteDatabase
 from indexer.tables import SCHEMA_REVISION
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
+def database(tmp_path: Path) -> SqliteDatabase:
     """A database with this version's schema."""
-    database = Database(tmp_path / "catalog.db")
+    database = SqliteDatabase(tmp_path / "catalog.db")
     database.migrate()
     return database
 
@@ -92,7 +92,7 @@ CAUSES: list[tuple[Callable[[Path], None], type[IndexerError], str]] = [
     ("cause", "error", "words"), CAUSES, ids=lambda value: getattr(value, "__name__", "")
 )
 def test_what_fails_in_the_database_has_its_name(
-    database: Database, cause: Callable[[Path], None], error: type[IndexerError], words: str
+    database: SqliteDatabase, cause: Callable[[Path], None], error: type[IndexerError], words: str
 ) -> None:
     with pytest.raises(error, match=words) as raised, database.reading():
         cause(database.path)
@@ -110,7 +110,7 @@ def on_a_disk(
 
 @pytest.mark.parametrize("cause", [failed_disk, nowhere])
 def test_on_a_full_disk_what_cannot_be_written_or_opened_lacks_space(
-    database: Database, monkeypatch: pytest.MonkeyPatch, cause: Callable[[Path], None]
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, cause: Callable[[Path], None]
 ) -> None:
     """SQLite calls it an error of the disk, or a file that cannot be opened."""
     for disk in ({"free_bytes": LOW_SPACE_BYTES - 512}, {"free_files": 0}, {"files": 1, "free_files": 0}):
@@ -121,7 +121,7 @@ def test_on_a_full_disk_what_cannot_be_written_or_opened_lacks_space(
 
 @pytest.mark.parametrize("disk", [{"free_bytes": LOW_SPACE_BYTES}, {"files": 0, "free_files": 0}])
 def test_a_disk_with_room_or_one_that_does_not_count_files_is_not_full(
-    database: Database, monkeypatch: pytest.MonkeyPatch, disk: dict[str, int]
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, disk: dict[str, int]
 ) -> None:
     on_a_disk(monkeypatch, **disk)
     with pytest.raises(StoreDamaged), database.reading():
@@ -129,14 +129,14 @@ def test_a_disk_with_room_or_one_that_does_not_count_files_is_not_full(
 
 
 def test_what_else_fails_on_a_full_disk_keeps_its_name(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_a_disk(monkeypatch, free_bytes=0)
     with pytest.raises(StoreLocked), database.reading():
         held(database.path)
 
 
-def test_what_sqlalchemy_wraps_has_the_name_of_what_it_wraps(database: Database) -> None:
+def test_what_sqlalchemy_wraps_has_the_name_of_what_it_wraps(database: SqliteDatabase) -> None:
     with pytest.raises(StoreDamaged, match="no such table: missing"), database.reading() as connection:
         connection.execute(text("SELECT * FROM missing"))
 
@@ -150,7 +150,7 @@ def test_sqlalchemy_writes_nothing_to_stderr(
     assert capfd.readouterr().err == ""
 
 
-def test_a_reader_sees_one_state_whatever_is_committed_meanwhile(database: Database) -> None:
+def test_a_reader_sees_one_state_whatever_is_committed_meanwhile(database: SqliteDatabase) -> None:
     count = text("SELECT count(*) FROM exclusions")
     with database.reading() as reader:
         before = reader.execute(count).scalar_one()
@@ -161,7 +161,7 @@ def test_a_reader_sees_one_state_whatever_is_committed_meanwhile(database: Datab
         assert reader.execute(count).scalar_one() == 1
 
 
-def test_a_snapshot_stays_as_it_was_first_read_for_all_who_read_through_it(database: Database) -> None:
+def test_a_snapshot_stays_as_it_was_first_read_for_all_who_read_through_it(database: SqliteDatabase) -> None:
     count = text("SELECT count(*) FROM exclusions")
     with database.snapshot() as snapshot:
         with snapshot.reading() as reader:
@@ -175,7 +175,7 @@ def test_a_snapshot_stays_as_it_was_first_read_for_all_who_read_through_it(datab
             assert reader.execute(count).scalar_one() == 1
 
 
-def test_a_writer_holds_the_database_from_its_start_and_a_reader_does_not(database: Database) -> None:
+def test_a_writer_holds_the_database_from_its_start_and_a_reader_does_not(database: SqliteDatabase) -> None:
     """Who begins to write by reading could be refused midway."""
     with closing(sqlite3.connect(database.path, timeout=0, isolation_level=None)) as other:
         with database.reading():
@@ -185,7 +185,7 @@ def test_a_writer_holds_the_database_from_its_start_and_a_reader_does_not(databa
             other.execute("BEGIN IMMEDIATE")
 
 
-def test_a_transaction_that_fails_changes_nothing(database: Database) -> None:
+def test_a_transaction_that_fails_changes_nothing(database: SqliteDatabase) -> None:
     def fail_midway() -> None:
         with database.writing() as writer:
             writer.execute(text("INSERT INTO exclusions VALUES (x'61', 'now')"))
@@ -197,18 +197,18 @@ def test_a_transaction_that_fails_changes_nothing(database: Database) -> None:
         assert reader.execute(text("SELECT count(*) FROM exclusions")).scalar_one() == 0
 
 
-def test_a_row_that_refers_to_one_that_is_not_there_is_refused(database: Database) -> None:
+def test_a_row_that_refers_to_one_that_is_not_there_is_refused(database: SqliteDatabase) -> None:
     with pytest.raises(StoreDamaged, match="FOREIGN KEY"), database.writing() as writer:
         writer.execute(text("INSERT INTO embeddings VALUES (1, 'copy', 1, x'00', x'00')"))
 
 
-def test_what_is_committed_has_reached_the_disk(database: Database) -> None:
+def test_what_is_committed_has_reached_the_disk(database: SqliteDatabase) -> None:
     with database.writing() as writer:
         assert writer.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
         assert writer.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
 
 
-def test_a_database_says_its_revision_and_migrates_once(database: Database) -> None:
+def test_a_database_says_its_revision_and_migrates_once(database: SqliteDatabase) -> None:
     assert database.revision() == SCHEMA_REVISION
     assert not database.is_outdated(SCHEMA_REVISION)
     assert database.is_outdated("0001")
@@ -221,13 +221,13 @@ def test_a_database_without_tables_has_no_revision_and_one_that_is_not_there_is_
     tmp_path: Path,
 ) -> None:
     (tmp_path / "empty.db").touch()
-    assert Database(tmp_path / "empty.db").revision() is None
+    assert SqliteDatabase(tmp_path / "empty.db").revision() is None
     with pytest.raises(IndexNotFound, match=f"no index in {tmp_path}"):
-        Database(tmp_path / "missing.db").revision()
+        SqliteDatabase(tmp_path / "missing.db").revision()
     assert not (tmp_path / "missing.db").exists()
 
 
-def test_a_revision_that_is_not_known_is_a_newer_format(database: Database) -> None:
+def test_a_revision_that_is_not_known_is_a_newer_format(database: SqliteDatabase) -> None:
     with database.writing() as writer:
         writer.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(NewerFormat, match="has schema '9999'; this version knows 0001, "):
@@ -237,5 +237,5 @@ def test_a_revision_that_is_not_known_is_a_newer_format(database: Database) -> N
 def test_names_that_mean_something_in_a_url_are_names(tmp_path: Path) -> None:
     folder = tmp_path / "50% off?mode=memory#1"
     folder.mkdir()
-    Database(folder / "catalog.db").migrate()
+    SqliteDatabase(folder / "catalog.db").migrate()
     assert [path.name for path in folder.iterdir()] == ["catalog.db"]

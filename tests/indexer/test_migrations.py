@@ -9,8 +9,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from indexer.database import Database, migrations_directory
+from indexer.database import migrations_directory
 from indexer.errors import NewerFormat
+from indexer.sqlite import SqliteDatabase
 from indexer.tables import KNOWN_REVISIONS, SCHEMA_REVISION, Base
 from tests.conftest import Command
 
@@ -26,7 +27,7 @@ def test_the_newest_migration_is_the_revision_that_the_models_describe() -> None
 
 
 def test_migrating_from_nothing_gives_the_tables_of_the_models(tmp_path: Path) -> None:
-    database = Database(tmp_path / "catalog.db")
+    database = SqliteDatabase(tmp_path / "catalog.db")
     database.migrate()
     assert database.revision() == SCHEMA_REVISION
     with create_engine(f"sqlite:///{database.path}").connect() as connection:
@@ -35,7 +36,7 @@ def test_migrating_from_nothing_gives_the_tables_of_the_models(tmp_path: Path) -
 
 
 def test_a_migration_that_is_stopped_leaves_no_half_of_a_schema(tmp_path: Path) -> None:
-    database = Database(tmp_path / "catalog.db")
+    database = SqliteDatabase(tmp_path / "catalog.db")
 
     def create_half() -> None:
         with database.writing() as connection:
@@ -50,7 +51,7 @@ def test_a_migration_that_is_stopped_leaves_no_half_of_a_schema(tmp_path: Path) 
 
 
 def test_the_database_is_in_wal_mode_and_syncs_every_commit(tmp_path: Path) -> None:
-    database = Database(tmp_path / "catalog.db")
+    database = SqliteDatabase(tmp_path / "catalog.db")
     database.migrate()
     with database.writing() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
@@ -67,11 +68,11 @@ def test_a_store_whose_schema_is_too_old_to_tell_of_disposals_is_checked_as_it_i
     checked = index("check", "--store", store, "--json")
     assert checked.code == 0
     assert {finding["kind"] for finding in checked.json()["findings"]} <= {"catalogue-moved-on"}
-    assert Database(store / "catalog.db").revision() == "0001"
+    assert SqliteDatabase(store / "catalog.db").revision() == "0001"
 
 
 def test_a_schema_from_the_future_is_refused_by_name(tmp_path: Path) -> None:
-    database = Database(tmp_path / "catalog.db")
+    database = SqliteDatabase(tmp_path / "catalog.db")
     database.migrate()
     with sqlite3.connect(database.path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
