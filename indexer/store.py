@@ -16,8 +16,8 @@ from sqlalchemy import Connection, select
 from indexer import durable
 from indexer.database import REPAIR_HINT, Database
 from indexer.errors import IndexNotFound, StoreDamaged, StoreLocked, os_errors
-from indexer.location import DATABASE_FILE
-from indexer.settings import SETTINGS_FILE, TEMPLATE, database_url
+from indexer.location import DATABASE_FILE, SETTINGS_FILE
+from indexer.settings import TEMPLATE, database_url
 from indexer.sqlite import SqliteDatabase
 from indexer.tables import FaissFile
 from retrieval.errors import IndexInvalid
