@@ -21,6 +21,7 @@ VERBS = {
     "calibrate": "Set the threshold for a stated rate of false positives; make scores probabilities.",
     "check": "Compare database, FAISS files, encoder and catalogue; --repair mends.",
     "classify": "Say which of the index's labels a picture belongs to, or that it is unknown.",
+    "copy": "Move the index's database to a PostgreSQL server, or back into a file.",
     "decide": "Write down whether two pictures are the same; it survives moves and rebuilds.",
     "dedupe": "Group the copies in the index around the file to keep.",
     "demo": "Draw a small catalogue, build, query and dedupe it, and show the result.",

@@ -9,7 +9,7 @@ from copy import copy
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, Engine, exc, text
+from sqlalchemy import Connection, Engine, Table, exc, func, select, text
 
 from indexer.durable import failpoint
 from indexer.errors import IndexerError, NewerFormat, StoreDamaged
@@ -45,6 +45,14 @@ class Database(ABC):
     @abstractmethod
     def problems(self, connection: Connection) -> tuple[str, int]:
         """Ask the engine about its own structure: what is broken, in words, and how many rows lack their parents."""
+
+    @abstractmethod
+    def last_id(self, connection: Connection, table: Table) -> int:
+        """Return the largest id that a table ever gave, 0 where it gave none: an id is never given twice."""
+
+    @abstractmethod
+    def give_ids_after(self, connection: Connection, table: Table, last: int) -> None:
+        """Have a table give ids from beyond ``last``."""
 
     @abstractmethod
     def _has_schema(self, connection: Connection) -> bool:
@@ -145,6 +153,11 @@ class Database(ABC):
             raise StoreDamaged(
                 f"{self.where} holds a value that cannot be read: {error}", REPAIR_HINT
             ) from error
+
+
+def largest_id(connection: Connection, table: Table) -> int:
+    """Return the largest id of a table's rows, 0 where it has none."""
+    return int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
 
 
 def migrations_directory() -> Path:

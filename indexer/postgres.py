@@ -8,9 +8,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, pool, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    cast,
+    create_engine,
+    event,
+    exc,
+    func,
+    make_url,
+    pool,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import REGCLASS
 
-from indexer.database import Database
+from indexer.database import Database, largest_id
 from indexer.errors import (
     DatabaseUnreachable,
     IndexerError,
@@ -76,6 +91,16 @@ class PostgresDatabase(Database):
             finally:
                 held.execute(text(f"SELECT pg_advisory_unlock({_COMMAND})"))
 
+    def last_id(self, connection: Connection, table: Table) -> int:
+        """Ask the table's sequence."""
+        given = connection.execute(select(func.pg_sequence_last_value(_sequence(table)))).scalar()
+        return max(given or 0, largest_id(connection, table))
+
+    def give_ids_after(self, connection: Connection, table: Table, last: int) -> None:
+        """Set the table's sequence."""
+        if last:
+            connection.execute(select(func.setval(_sequence(table), last)))
+
     def _has_schema(self, connection: Connection) -> bool:
         return connection.execute(text("SELECT to_regclass('alembic_version')")).scalar() is not None
 
@@ -102,6 +127,10 @@ class PostgresDatabase(Database):
         if state.startswith(("08", "57", "3D")) or (not state and _is_operational(error)):
             return DatabaseUnreachable(f"{self.where}: {said}", "start it, or mend its URL")
         raise error
+
+
+def _sequence(table: Table) -> ColumnElement[str]:
+    return cast(func.pg_get_serial_sequence(table.name, "id"), REGCLASS)
 
 
 def _is_operational(error: Exception) -> bool:

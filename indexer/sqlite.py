@@ -7,9 +7,23 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, pool, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    column,
+    create_engine,
+    delete,
+    event,
+    insert,
+    pool,
+    select,
+    table,
+    text,
+)
 
-from indexer.database import REPAIR_HINT, Database
+from indexer import durable
+from indexer.database import REPAIR_HINT, Database, largest_id
 from indexer.errors import (
     IndexerError,
     IndexNotFound,
@@ -20,6 +34,7 @@ from indexer.errors import (
 )
 
 LOW_SPACE_BYTES = 1024 * 1024
+_GIVEN = table("sqlite_sequence", column("name"), column("seq"))
 
 
 class SqliteDatabase(Database):
@@ -56,6 +71,25 @@ class SqliteDatabase(Database):
     def alone(self) -> AbstractContextManager[None]:
         """Do nothing: the store's lock is beside the file."""
         return nullcontext()
+
+    def last_id(self, connection: Connection, table: Table) -> int:
+        """Ask SQLite's own table of what was given."""
+        given = connection.execute(select(_GIVEN.c.seq).where(_GIVEN.c.name == table.name)).scalar()
+        return max(given or 0, largest_id(connection, table))
+
+    def give_ids_after(self, connection: Connection, table: Table, last: int) -> None:
+        """Write that table, of those that SQLite counts in it: others give what is free."""
+        if table.dialect_options["sqlite"]["autoincrement"]:
+            connection.execute(delete(_GIVEN).where(_GIVEN.c.name == table.name))
+            connection.execute(insert(_GIVEN).values(name=table.name, seq=last))
+
+    def set_aside(self) -> None:
+        """Give the file a name under which no index is looked for, with all that was committed to it."""
+        with closing(self._connect()) as raw:
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        durable.replace(self.path, self.path.with_name(f"{self.path.name}.copied"))
+        for log in ("-wal", "-shm"):
+            durable.unlink(self.path.with_name(f"{self.path.name}{log}"))
 
     def _has_schema(self, connection: Connection) -> bool:
         tables = text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
