@@ -22,6 +22,7 @@ from indexer.executors.executor import AHEAD, ExecutorFailed, Reach
 T = TypeVar("T")
 R = TypeVar("R")
 
+_TOKEN = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 _TRIED_AGAIN = 3  # a task that ended four workers is at fault itself
 # A socket's path has 107 bytes, of which Ray's own names take most: the user's TMPDIR may be too long.
 _SHORT_FOLDER = "/tmp"  # noqa: S108  # what is made in it has a name that nobody guesses, and is this user's
@@ -29,6 +30,8 @@ _SHORT_FOLDER = "/tmp"  # noqa: S108  # what is made in it has a name that nobod
 
 def _ray() -> Any:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if _TOKEN & os.environ.keys():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # read at the import; unset, the token is not shown
     try:
         import ray
     except ImportError as error:
@@ -59,6 +62,10 @@ class Stored(Generic[T]):
         return value
 
 
+def _called(function: Callable[[T], R], item: T) -> R:
+    return function(item)
+
+
 class RayCluster:
     """A cluster's workers: those behind ``address``, or ``workers`` of one that lives as long as this object.
 
@@ -68,6 +75,8 @@ class RayCluster:
     """
 
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
+        if not address and not _TOKEN & os.environ.keys():
+            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # else Ray leaves one in the user's home
         self._ray = _ray()
         self._folder = None if address else tempfile.mkdtemp(prefix="ray-", dir=_SHORT_FOLDER)
         self.reach = Reach.NETWORK if address else Reach.MACHINE
@@ -86,10 +95,7 @@ class RayCluster:
             ) from error
 
     def _start(self, workers: int) -> None:
-        """Start a cluster that only this machine reaches, and there only who has its token."""
-        os.environ["RAY_AUTH_MODE"] = "token"
-        if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
-            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # else Ray leaves one in the user's home
+        """Start a cluster that answers nobody without its token: its ports are open to the network."""
         self._ray.init(
             "local",  # not what RAY_ADDRESS says
             num_cpus=workers,
@@ -114,13 +120,13 @@ class RayCluster:
 
     def map(self, function: Callable[[T], R], items: Iterable[T], /) -> Iterator[R]:
         """Yield results as they are done."""
-        task = self._ray.remote(max_retries=_TRIED_AGAIN)(function)
+        task = self._ray.remote(max_retries=_TRIED_AGAIN)(_called)
         coming = iter(items)
-        running = [task.remote(item) for item in islice(coming, AHEAD * self.workers)]
+        running = [task.remote(function, item) for item in islice(coming, AHEAD * self.workers)]
         try:
             while running:
                 (done,), running = self._ray.wait(running)
-                running += [task.remote(item) for item in islice(coming, 1)]
+                running += [task.remote(function, item) for item in islice(coming, 1)]
                 yield self._result(done)
         finally:
             for reference in running:
