@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options, metric_option
+from indexer.commands.options import FILE, common_options, executor_option, metric_option
 
 if TYPE_CHECKING:
     from indexer.build import BuildReport
@@ -23,6 +23,7 @@ _SHOWN_REJECTIONS = 10
     "--exclude", multiple=True, metavar="GLOB", help="Skip what matches; may be given several times."
 )
 @click.option("--jobs", type=int, help="Decoding processes.  [default: one for each core]")
+@executor_option
 @common_options
 def command(
     catalogues: tuple[Path, ...],
@@ -31,6 +32,7 @@ def command(
     metric: str | None,
     exclude: tuple[str, ...],
     jobs: int | None,
+    executor: str | None,
     store: Path | None,
     as_json: bool,
     quiet: bool,
@@ -52,7 +54,8 @@ def command(
     from indexer.store import Store
 
     path = locate_store(store)
-    settings = load_settings(path, {"encoder": encoder, "metric": metric, "jobs": jobs})
+    flags = {"encoder": encoder, "metric": metric, "jobs": jobs, "executor": executor}
+    settings = load_settings(path, flags)
     with progress_bar("encoding", quiet=quiet) as progress:
         report = build(
             Store(path), catalogues, settings, labels=labels, exclude=exclude or None, progress=progress
