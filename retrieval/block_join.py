@@ -4,6 +4,7 @@ A pair's score depends on its two vectors alone and a pair is held to the thresh
 matter in which task the pair is met. A task is small to send: it names its rows, and reads them where it runs.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
@@ -13,7 +14,9 @@ from retrieval.join import Pairs, cross_join, ordered, self_join
 from retrieval.similarity import Float32, Int64
 
 _LARGEST = 16_384  # rows: two blocks of 256 dimensions take 32 MB, and are multiplied for a second or so
-_SMALLEST = 1024  # rows: below, a task costs more to send than to do
+_STEP = (
+    1024  # rows that the join takes at once: parts of that cost as much as it, and less is not worth sending
+)
 _TASKS_PER_WORKER = 8  # that none waits long for the last
 
 T = TypeVar("T")
@@ -83,8 +86,9 @@ def moved(pairs: Pairs, first: int | Int64, second: int | Int64) -> Pairs:
 
 def block_for(count: int, workers: int) -> int:
     """Return how many rows a block has, so that ``count`` rows make enough tasks for so many workers."""
-    blocks = int((2 * _TASKS_PER_WORKER * workers) ** 0.5) + 1  # of which each pair is a task
-    return min(_LARGEST, max(_SMALLEST, -(-count // blocks)))
+    blocks = math.isqrt(2 * _TASKS_PER_WORKER * workers) + 1  # of which each pair is a task
+    steps = -(-count // (blocks * _STEP))
+    return min(_LARGEST, max(1, steps) * _STEP)
 
 
 def _spans(count: int, block: int) -> Iterator[tuple[int, int]]:

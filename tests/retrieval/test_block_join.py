@@ -96,4 +96,4 @@ def test_blocks_are_as_many_as_keep_all_workers_busy_and_no_larger_than_memory_a
         block = block_for(count, workers)
         assert 1024 <= block <= 16_384
         blocks = -(-count // block)
-        assert blocks * (blocks + 1) / 2 >= 8 * workers or block == 1024
+        assert blocks * (blocks + 1) / 2 >= 4 * workers or block == 1024
