@@ -8,10 +8,11 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, Self, TypeVar
@@ -80,6 +81,9 @@ class RayCluster:
         self._ray = _ray()
         self._folder = None if address else tempfile.mkdtemp(prefix="ray-", dir=_SHORT_FOLDER)
         self.reach = Reach.NETWORK if address else Reach.MACHINE
+        # Whatever it is told, Ray prints on stdout that a worker died, between the lines of a command's answer.
+        self._stdout = ExitStack()
+        self._stdout.enter_context(redirect_stdout(sys.stderr))
         try:
             with _own_sigterm():
                 if address:
@@ -111,6 +115,7 @@ class RayCluster:
 
     def __exit__(self, *raised: object) -> None:
         self._ray.shutdown()
+        self._stdout.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 

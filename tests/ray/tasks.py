@@ -2,11 +2,16 @@
 
 import os
 import signal
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.block_join import Tile, join_tile
+import numpy as np
+
+from indexer.executors.opening import open_executor
+from indexer.executors.rows import handed_over
+from retrieval.block_join import Tile, block_self_join, join_tile
 from retrieval.join import Pairs
 
 
@@ -31,6 +36,17 @@ class Mortal:
                     (starts / "died").touch(exist_ok=False)
                 os.kill(os.getpid(), signal.SIGKILL)
         return join_tile(tile)
+
+
+def killed_midway(folder: str) -> None:
+    """Join over Ray with a worker killed, and print the number of pairs."""
+    vectors = np.eye(4000, 64, dtype=np.float32)
+    vectors[64:] = vectors[np.arange(64, 4000) % 64]
+    with open_executor("ray:local:2") as executor, handed_over(executor, vectors) as rows:
+        mortal = Mortal(folder, dies_at=(2000, 2000))
+        found = block_self_join(rows, 0.9, block=1000, run=lambda _, tiles: executor.map(mortal, tiles))
+        time.sleep(2)  # for what Ray has to say
+    print(len(found.first))
 
 
 def squared(number: int) -> int:

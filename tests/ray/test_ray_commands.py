@@ -1,5 +1,7 @@
 """`index build` and `index dedupe` over Ray's workers write and say what they do without."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,17 @@ def test_dedupe_over_workers_finds_the_groups_that_it_finds_here(
     there = index("dedupe", "-t", "0.3", "--json").json()
     assert len(here["groups"]) > 10
     assert (there["groups"], there["pairs"], there["join"]) == (here["groups"], here["pairs"], here["join"])
+
+
+def test_a_worker_that_dies_puts_no_word_between_the_lines_of_an_answer(tmp_path: Path) -> None:
+    script = f"from tests.ray.tasks import killed_midway; killed_midway({str(tmp_path)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (tmp_path / "died").exists()
+    assert "A worker died or was killed" in done.stderr
+    assert done.stdout == f"{sum(n * (n - 1) // 2 for n in [63] * 32 + [62] * 32)}\n"
