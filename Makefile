@@ -43,7 +43,7 @@ check: $(VENV)/.installed-dev
 	scripts/check $(BIN)
 
 # Which branches of the code the tests go through: all suites, in the environments that they have.
-coverage: $(VENV)/.installed-dev $(VENV)-training/.installed $(VENV)-web/.installed
+coverage: $(VENV)/.installed-dev $(VENV)-training/.installed $(VENV)-ray/.installed $(VENV)-web/.installed
 	scripts/coverage $(VENV)
 
 # A small set of ratios, held to docs/speed-history.csv; ARGS=--keep adds to it.
