@@ -10,6 +10,7 @@ import numpy.typing as npt
 from indexer.executors.executor import Executor, Reach
 from indexer.executors.rows import handed_over
 from retrieval.block_join import block_cross_join, block_for, block_self_join
+from retrieval.cell_join import cell_join
 from retrieval.join import Pairs, cross_join, self_join
 from retrieval.similarity import Float32
 
@@ -79,8 +80,6 @@ class Joiner:
 
     def _by_cells(self, vectors: Float32, settled: Settled, threshold: float) -> tuple[Pairs, How]:
         """Join all with all: two settled ones meet in vain, and are left out."""
-        from retrieval.cell_join import cell_join
-
         block = block_for(len(vectors), self.executor.workers)
         with handed_over(self.executor, vectors) as rows:
             found = cell_join(

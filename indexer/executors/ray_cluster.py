@@ -141,6 +141,10 @@ class RayCluster:
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:  # what the function raised
+            if isinstance(error.cause, ImportError):
+                raise ExecutorFailed(
+                    f"a worker lacks what it needs: {error.cause}", "install this very version on every node"
+                ) from error
             raise error.cause from error
         except self._ray.exceptions.RayError as error:
             raise ExecutorFailed(f"a task was lost: {error}") from error

@@ -1,5 +1,6 @@
 """Executors keep what they promise: every result once, memory without growth, errors as they were raised."""
 
+import importlib.util
 import threading
 import time
 from collections.abc import Iterator
@@ -121,6 +122,13 @@ def test_a_url_of_no_known_kind_is_refused_and_the_known_ones_are_named(url: str
     with pytest.raises(UsageRefused, match="no executor is named") as refusal:
         open_executor(url)
     assert all(kind in refusal.value.hint for kind in ("threads:N", "ray:local", "ray://HOST:PORT"))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Ray is installed here")
+def test_without_ray_it_is_said_how_to_install_it() -> None:
+    with pytest.raises(UsageRefused, match="needs Ray") as refusal:
+        open_executor("ray:local")
+    assert refusal.value.hint == "pip install 'siamese-index[ray]'"
 
 
 @pytest.mark.parametrize("reach", list(Reach))

@@ -53,6 +53,12 @@ def squared(number: int) -> int:
     return number * number
 
 
+def lacks_a_package(number: int) -> int:
+    import a_package_that_no_node_has  # type: ignore[import-not-found]
+
+    return int(a_package_that_no_node_has.number)
+
+
 def refuses(number: int) -> int:
     if number == 3:
         raise ValueError("number 3 is at fault")

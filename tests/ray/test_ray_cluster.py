@@ -18,7 +18,7 @@ from retrieval.block_join import block_cross_join, block_self_join
 from retrieval.cell_join import cell_join
 from retrieval.join import Pairs, self_join
 from retrieval.similarity import Float32, normalise
-from tests.ray.tasks import Mortal, refuses, squared
+from tests.ray.tasks import Mortal, lacks_a_package, refuses, squared
 
 COUNT, BLOCK = 3000, 1024
 
@@ -69,6 +69,11 @@ def test_no_more_is_on_its_way_than_keeps_the_workers_busy(local: Executor) -> N
 def test_what_a_task_raises_is_raised_here(local: Executor) -> None:
     with pytest.raises(ValueError, match="number 3 is at fault"):
         list(local.map(refuses, range(10)))
+
+
+def test_a_worker_without_the_package_is_named_as_that(local: Executor) -> None:
+    with pytest.raises(ExecutorFailed, match=r"a worker lacks what it needs: .*a_package_that_no_node_has"):
+        list(local.map(lacks_a_package, range(2)))
 
 
 def test_a_join_over_workers_is_the_join_in_one_piece_to_the_byte(local: Executor, vectors: Float32) -> None:
