@@ -49,7 +49,7 @@ def test_no_pair_is_invented_and_scores_are_those_of_the_exact_join_to_the_bit()
 
 
 def test_pairs_are_in_order_whatever_the_order_of_the_tasks() -> None:
-    vectors = catalogue(2000)
+    vectors = catalogue(1500)
     one, other = (cell_join(vectors, THRESHOLD, per_cell=60, run=run).pairs for run in (map, shuffled))
     assert one.first.tobytes() == other.first.tobytes()
     assert one.second.tobytes() == other.second.tobytes()
@@ -59,7 +59,7 @@ def test_pairs_are_in_order_whatever_the_order_of_the_tasks() -> None:
 
 
 def test_the_measured_recall_is_that_of_a_plain_count_over_all_rows() -> None:
-    vectors = catalogue(6000)
+    vectors = catalogue(4000)
     found = cell_join(vectors, THRESHOLD, per_cell=60, wanted=0.5)
     exact, got = self_join(vectors, THRESHOLD), scored(found.pairs).keys()
     of_row: dict[int, list[bool]] = {}
@@ -118,7 +118,7 @@ def test_many_visitors_of_a_cell_come_in_several_tasks(monkeypatch: pytest.Monke
 
 
 def test_only_the_rows_that_are_asked_about_are_sampled() -> None:
-    vectors = catalogue(2000)
+    vectors = catalogue(1500)
     vectors[:100] = normalise(np.random.default_rng(1).normal(size=(100, 16)).astype(np.float32))
     vectors[50:100] = vectors[:50]
     found = cell_join(vectors, 0.99, sampled=np.arange(100), per_cell=60)
