@@ -8,7 +8,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --requirement
 OURS := --no-deps --no-build-isolation --editable .
 
-.PHONY: demo quick test test-training test-trust test-web check coverage speed mutants fuzz lock audit sbom clean
+.PHONY: demo quick test test-training test-ray test-trust test-web check coverage speed mutants fuzz lock audit sbom clean
 
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
@@ -27,6 +27,10 @@ quick: $(VENV)/.installed-dev
 test-training: $(VENV)-training/.installed
 	$(VENV)-training/bin/python -m pytest -n 2 tests/training $(ARGS)
 
+# What runs on a Ray cluster, which the tests start here: with its workers, about 1.5 GB of memory.
+test-ray: $(VENV)-ray/.installed
+	$(VENV)-ray/bin/python -m pytest tests/ray $(ARGS)
+
 # What takes long of the tests that break things on purpose. `scripts/soak` goes on where they end.
 test-trust: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 tests/trust $(ARGS)
@@ -39,7 +43,7 @@ check: $(VENV)/.installed-dev
 	scripts/check $(BIN)
 
 # Which branches of the code the tests go through: all suites, in the environments that they have.
-coverage: $(VENV)/.installed-dev $(VENV)-training/.installed $(VENV)-web/.installed
+coverage: $(VENV)/.installed-dev $(VENV)-training/.installed $(VENV)-ray/.installed $(VENV)-web/.installed
 	scripts/coverage $(VENV)
 
 # A small set of ratios, held to docs/speed-history.csv; ARGS=--keep adds to it.
@@ -64,7 +68,7 @@ sbom: $(VENV)-supply/.installed
 	scripts/sbom --bin $(VENV)-supply/bin $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-training $(VENV)-web $(VENV)-fuzz $(VENV)-supply build dist demo-catalogue
+	rm -rf $(VENV) $(VENV)-training $(VENV)-ray $(VENV)-web $(VENV)-fuzz $(VENV)-supply build dist demo-catalogue
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -72,6 +76,11 @@ $(BIN)/python:
 $(VENV)-training/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-training
 	$(VENV)-training/bin/python $(INSTALL) --editable '.[dev,train,timm]'
+	touch $@
+
+$(VENV)-ray/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-ray
+	$(VENV)-ray/bin/python $(INSTALL) --editable '.[dev,ray]'
 	touch $@
 
 $(VENV)-web/.installed: pyproject.toml requirements/web.lock

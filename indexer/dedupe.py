@@ -1,6 +1,7 @@
 """`index dedupe`: every pair of copies in the index, grouped around the file to keep. Nothing is touched.
 
-1. Vectors are joined exactly; what somebody decided of a pair beats its score.
+1. Vectors are joined exactly, or by cells where they are more than ``join_limit``; what somebody decided of a pair beats
+   its score.
 2. Near-blank pictures are taken out: their likeness says nothing.
 3. Files are grouped around those that are kept.
 4. With verification pairs below the threshold that stand out from what else is near are candidates too, and all are
@@ -21,6 +22,7 @@ from indexer.decoding.sandbox import Sandbox
 from indexer.duplicates.candidates import Candidates, find_candidates
 from indexer.duplicates.describe import NO_COPY, Verdicts, describe
 from indexer.duplicates.grouping import Group, group_files
+from indexer.duplicates.joining import Joiner
 from indexer.duplicates.looking import Looks
 from indexer.duplicates.pixels import Pixels
 from indexer.duplicates.places import read_places
@@ -29,6 +31,7 @@ from indexer.duplicates.scope import Scope
 from indexer.duplicates.watermark import seen_items
 from indexer.encoders import COPY_SPACE
 from indexer.errors import UsageRefused
+from indexer.executors.opening import open_executor
 from indexer.generations import require_generation
 from indexer.lookup import Gallery
 from indexer.settings import Settings
@@ -62,7 +65,8 @@ def dedupe(
 
     Raises:
         UsageRefused: the threshold is not a cosine, the space cannot be compared by it, the scope asks for what the
-            index does not hold, or nothing can be verified here.
+            index does not hold, nothing can be verified here, or there is no such executor.
+        ExecutorFailed: the executor that the settings name cannot be reached or started, or its workers die.
         StoreDamaged: a row is not what was written.
     """
     started = time.monotonic()
@@ -96,7 +100,12 @@ def dedupe(
     report = DedupeReport(
         chosen.name, threshold, verified=verify, calibrated=bool(calibration), newest_item=max(ids, default=0)
     )
-    candidates, report.pairs = find_candidates(places, ids, vectors, threshold, scope, decisions, index)
+    with open_executor(settings.executor) as executor:
+        join = Joiner(executor, settings.join_limit)
+        candidates, report.pairs = find_candidates(
+            places, ids, vectors, threshold, scope, decisions, index, join
+        )
+    report.join = candidates.how
     best = {place.item: place for place in reversed(places)}
     with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
         paths = {item: store.absolute_path(place.path) for item, place in best.items()}

@@ -1,30 +1,29 @@
 """Read, decode and encode pictures, and write their vectors down batch by batch: a killed build loses one batch."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
 from indexer.checksums import embedding_checksum, item_checksum
 from indexer.decoding.picture import Picture
 from indexer.decoding.sandbox import Job, Outcome, Sandbox, Wants
 from indexer.durable import failpoint
+from indexer.embedding import BATCH, Pixels, embed, read_batches, vectors_of
 from indexer.encoders import EncoderFiles
+from indexer.executors.executor import Executor, Reach
+from indexer.executors.opening import open_executor
 from indexer.plan import Candidate, Rejected
 from indexer.prefetch import prefetch
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import Embedding, Item, Rejection
-from retrieval.encoder import Encoder
-from retrieval.errors import VectorsInvalid
 from retrieval.preprocess import PreprocessSpec
 from retrieval.similarity import Float32
 
-BATCH = 64
 VANISHED = "vanished"
 NO_VECTOR = "no-vector"
 
@@ -63,6 +62,10 @@ class _Batch:
     rejected: list[Rejected] = field(default_factory=list)
 
 
+_Encode = Callable[[Mapping[bytes, Pixels]], tuple[dict[str, Float32], dict[bytes, str]]]
+_Batches = Generator[tuple[_Batch, _Encode]]
+
+
 def encode_files(
     store: Store,
     encoder: EncoderFiles,
@@ -74,26 +77,69 @@ def encode_files(
 ) -> Encoded:
     """Give every candidate's content its vectors; contents in ``encoded`` have them and are only hashed.
 
-    ``encoded`` grows by what is written down.
+    ``encoded`` grows by what is written down. Workers of an executor decode and encode; writing is done here.
     """
     result = Encoded()
     if not candidates:
         return result
+    write = _Writer(store, encoder, encoder_id)
+    with open_executor(settings.executor) as executor:
+        if executor.reach is Reach.PROCESS:
+            arriving = _decoded_here(store, encoder, candidates, encoded, settings, progress, result)
+        else:
+            arriving = _encoded_there(executor, encoder, candidates, encoded, settings, progress, result)
+        with closing(arriving) as batches:
+            for batch, encode in batches:
+                _flush(batch, encode, write, encoded, result)
+    return result
+
+
+def _decoded_here(
+    store: Store,
+    encoder: EncoderFiles,
+    candidates: Sequence[Candidate],
+    encoded: dict[bytes, int],
+    settings: Settings,
+    progress: Progress,
+    result: Encoded,
+) -> _Batches:
+    """Decode in processes of this machine; what encodes is this one, on all cores."""
     with Sandbox(limits=settings.limits, workers=settings.jobs) as sandbox:
         sandbox.start()
-        write = _Writer(store, encoder, encoder_id)
         batch = _Batch()
         arriving = _outcomes(store, sandbox, candidates, encoded, encoder.spec.preprocess)
         with closing(prefetch(arriving, depth=BATCH)) as outcomes:
-            network = encoder.load(os.cpu_count() or 1)  # while the first pictures are decoded
+            # Loaded while the first pictures are decoded.
+            encode = partial(vectors_of, encoder.load(os.cpu_count() or 1))
             for done, (candidate, outcome) in enumerate(outcomes, start=1):
                 _sort_outcome(candidate, outcome, encoded, batch, result)
                 if len(batch.pictures) >= BATCH or len(batch.rejected) >= BATCH:
-                    _flush(batch, network, write, encoded, result)
+                    yield batch, encode
                     batch = _Batch()
                 progress(done, len(candidates))
-        _flush(batch, network, write, encoded, result)
-    return result
+        yield batch, encode
+
+
+def _encoded_there(
+    executor: Executor,
+    encoder: EncoderFiles,
+    candidates: Sequence[Candidate],
+    encoded: dict[bytes, int],
+    settings: Settings,
+    progress: Progress,
+    result: Encoded,
+) -> _Batches:
+    """Read files here and have workers decode and encode them, a batch a task."""
+    tasks = read_batches((candidate.found.path for candidate in candidates), encoded, settings.limits)
+    work = partial(embed, executor.share(encoder), encoder.fingerprint, settings.limits)
+    done = 0
+    for embedded in executor.map(work, tasks):
+        batch = _Batch()
+        for outcome in embedded.outcomes:
+            _sort_outcome(candidates[outcome.key], outcome, encoded, batch, result)
+        yield batch, embedded.vectors_of
+        done += len(embedded.outcomes)
+        progress(done, len(candidates))
 
 
 def _outcomes(
@@ -144,7 +190,7 @@ def _rejected(candidate: Candidate, reason: str, message: str) -> Rejected:
 
 
 def _flush(
-    batch: _Batch, network: Encoder, write: "_Writer", encoded: dict[bytes, int], result: Encoded
+    batch: _Batch, encode: _Encode, write: "_Writer", encoded: dict[bytes, int], result: Encoded
 ) -> None:
     """Encode a batch and write it down."""
     if not batch.pictures and not batch.rejected:
@@ -152,29 +198,21 @@ def _flush(
     vectors: dict[str, Float32] = {}
     if batch.pictures:
         result.pictures += len(batch.pictures)
-        vectors = _encode(batch, network, result)
+        vectors = _encode(batch, encode, result)
         failpoint("embed.mid_batch")
     encoded.update(write(batch, vectors))
     result.rejected.extend(batch.rejected)
 
 
-def _encode(batch: _Batch, network: Encoder, result: Encoded) -> dict[str, Float32]:
-    """Encode a batch; a picture that the encoder makes no vector of is rejected, and the others are encoded."""
-    try:
-        return network.encode(np.stack([picture.pixels for picture, _ in batch.pictures.values()]))
-    except VectorsInvalid:
-        for sha256, (picture, read) in list(batch.pictures.items()):
-            try:
-                network.encode(picture.pixels[None])
-            except VectorsInvalid as error:
-                del batch.pictures[sha256]
-                result.files = [file for file in result.files if file.sha256 != sha256]
-                batch.rejected.append(
-                    _rejected(read.candidate, NO_VECTOR, f"the encoder fails on it: {error}")
-                )
-        sound = [picture.pixels for picture, _ in batch.pictures.values()]
-        size = network.spec.preprocess.size
-        return network.encode(np.stack(sound) if sound else np.empty((0, size, size, 3), np.uint8))
+def _encode(batch: _Batch, encode: _Encode, result: Encoded) -> dict[str, Float32]:
+    """Encode a batch; pictures that the encoder makes no vector of are rejected."""
+    pixels = {sha256: picture.pixels for sha256, (picture, _) in batch.pictures.items()}
+    vectors, failed = encode(pixels)
+    for sha256, message in failed.items():
+        _, read = batch.pictures.pop(sha256)
+        result.files = [file for file in result.files if file.sha256 != sha256]
+        batch.rejected.append(_rejected(read.candidate, NO_VECTOR, message))
+    return vectors
 
 
 class _Writer:

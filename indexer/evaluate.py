@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from indexer.embedding import BATCH
 from indexer.encoders import BUILTIN, EncoderFiles, read_encoder
-from indexer.encoding import BATCH, Progress, no_progress
+from indexer.encoding import Progress, no_progress
 from indexer.errors import UsageRefused
 from indexer.evaluation_set import DecodedSet, EvaluationSet, decode_set
 from indexer.measure import Measured, measure, retrieval_task

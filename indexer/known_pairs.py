@@ -14,8 +14,9 @@ from sqlalchemy import Connection, select
 from indexer.dataset import Unusable
 from indexer.decisions import Decisions, DecisionVerdict
 from indexer.decoding.sandbox import Job, Sandbox, Wants
+from indexer.embedding import BATCH
 from indexer.encoders import COPY_SPACE
-from indexer.encoding import BATCH, Progress
+from indexer.encoding import Progress
 from indexer.generations import Committed
 from indexer.lookup import Gallery
 from indexer.pair_list import read_pair_list

@@ -14,6 +14,8 @@ from indexer.location import SETTINGS_FILE
 from retrieval.search import EXACT_LIMIT
 from retrieval.similarity import Metric
 
+JOIN_LIMIT = 3_000_000  # hours of two cores
+
 TEMPLATE = """\
 # Settings of this index. A flag beats INDEX_<NAME> in the environment beats this file beats the default.
 #
@@ -21,6 +23,8 @@ TEMPLATE = """\
 # metric = "cosine"               # or "l2"
 # jobs = 2                        # decoding processes; default: one for each core
 # exact_limit = 50000             # more vectors than this are searched approximately, with a measured recall
+# executor = "ray:local"          # where joins and builds do their work: threads:N, ray:local:N, ray://HOST:PORT
+# join_limit = 3000000            # more contents than this are joined by cells, with a measured recall
 # max_pixels = 50000000           # larger pictures are rejected
 # max_file_bytes = 268435456
 # decode_seconds = 15.0
@@ -34,12 +38,17 @@ TEMPLATE = """\
 
 @dataclass(frozen=True)
 class Settings:
-    """What a command runs with. ``encoder`` and ``metric`` are None where the index itself decides."""
+    """What a command runs with.
+
+    ``encoder`` and ``metric`` are None where the index itself decides, ``executor`` where work is done in this process.
+    """
 
     encoder: str | None = None
     metric: Metric | None = None
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     exact_limit: int = EXACT_LIMIT
+    executor: str | None = None
+    join_limit: int = JOIN_LIMIT
     limits: Limits = field(default_factory=Limits)
     database: str | None = None
     screen_owner: str | None = None
@@ -54,6 +63,8 @@ _KINDS: Mapping[str, type] = {
     "jobs": int,
     "exact_limit": int,
     "database": str,
+    "executor": str,
+    "join_limit": int,
     "screen_owner": str,
     "screen_key": str,
     "screen_fpr": float,

@@ -20,7 +20,8 @@ from indexer.dataset import Unusable
 from indexer.decoding.decode import from_array
 from indexer.decoding.sandbox import Job, Sandbox
 from indexer.edits import EDITS, Pixels, edited
-from indexer.encoding import BATCH, Progress
+from indexer.embedding import BATCH
+from indexer.encoding import Progress
 from indexer.errors import UsageRefused
 from indexer.known_pairs import FIT, HELD_OUT
 from indexer.lookup import Gallery

@@ -10,7 +10,7 @@ largest such bound of its block; each proposal is then scored in float64 and hel
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -84,7 +84,7 @@ def _joined(
     starts = range(0, len(vectors), _BLOCK)
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         found = [pairs for row in pool.map(row_of_blocks, starts) for pairs in row]
-    return _sorted(found)
+    return ordered(found)
 
 
 def _codes(vectors: Float32, start: int, limit: int) -> _Codes:
@@ -124,7 +124,9 @@ def _held(
             yield Pairs(i[near], j[near], scores[near])
 
 
-def _sorted(found: list[Pairs]) -> Pairs:
+def ordered(parts: Iterable[Pairs]) -> Pairs:
+    """Put together what the parts of a join found, by ``first`` and then by ``second``: in any order the same bytes."""
+    found = list(parts)
     if not found:
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     first, second = (

@@ -1,4 +1,5 @@
-"""What FAISS makes of a set of vectors: a flat scan, or cells of compressed vectors. The only module that imports faiss.
+"""What FAISS makes of a set of vectors: a flat scan, cells of compressed vectors, centres. The only module that imports
+faiss.
 
 Raw values are FAISS's: inner products, or squared distances.
 """
@@ -151,6 +152,31 @@ def empty_cells(sample: Sample, lists: int, metric: Metric) -> Cells:
     rows = np.vstack([sample.vectors, sample.low, sample.high])
     index.train(np.resize(rows, (max(len(rows), lists, _CODES_4_BIT), dim)))
     return Cells(index)
+
+
+def learn_centres(vectors: Float32, cells: int) -> Float32:
+    """Learn the centres of k-means cells of (n, dim) unit vectors by cosine: (cells, dim), of unit length."""
+    faiss = _faiss()
+    dim = vectors.shape[1]
+    means = faiss.Kmeans(
+        dim,
+        cells,
+        spherical=True,
+        max_points_per_centroid=_TRAIN_PER_LIST,
+        min_points_per_centroid=1,  # it warns, on the terminal
+    )
+    means.train(np.resize(vectors, (max(len(vectors), cells), dim)))
+    centres: Float32 = means.centroids
+    return centres
+
+
+def nearest_centres(vectors: Float32, centres: Float32, count: int) -> Int64:
+    """Return the ``count`` nearest of (cells, dim) centres to each of (n, dim) vectors: (n, count), nearest first."""
+    faiss = _faiss()
+    index = faiss.IndexFlatIP(centres.shape[1])
+    index.add(centres)
+    nearest: Int64 = index.search(vectors, count)[1]
+    return nearest
 
 
 def learned_from(lists: int) -> int:

@@ -25,6 +25,7 @@ DOORS = {
     "cv2": {"retrieval/alignment/opencv.py"},
     "click": {"indexer/cli.py", "indexer/commands/"},
     "rich": {"indexer/commands/"},
+    "ray": {"indexer/executors/ray_cluster.py"},
     "sqlite3": {"indexer/sqlite.py", "indexer/salvage.py"},
     "fastapi": {"indexer/web/"},
     "starlette": {"indexer/web/"},

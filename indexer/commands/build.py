@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options, metric_option
+from indexer.commands.options import FILE, common_options, executor_option, metric_option
 
 if TYPE_CHECKING:
     from indexer.build_report import BuildReport
@@ -24,6 +24,7 @@ _SHOWN_REJECTIONS = 10
     "--exclude", multiple=True, metavar="GLOB", help="Skip what matches; may be given several times."
 )
 @click.option("--jobs", type=int, help="Decoding processes.  [default: one for each core]")
+@executor_option
 @common_options
 def command(
     catalogues: tuple[Path, ...],
@@ -32,6 +33,7 @@ def command(
     metric: str | None,
     exclude: tuple[str, ...],
     jobs: int | None,
+    executor: str | None,
     store: Path | None,
     as_json: bool,
     quiet: bool,
@@ -51,7 +53,8 @@ def command(
     from indexer.stamp import unchanged_report
 
     path = locate_store(store)
-    settings = load_settings(path, {"encoder": encoder, "metric": metric, "jobs": jobs})
+    flags = {"encoder": encoder, "metric": metric, "jobs": jobs, "executor": executor}
+    settings = load_settings(path, flags)
     report = None if labels or exclude else unchanged_report(path, catalogues, settings)
     if report is None:
         report = _build(path, catalogues, settings, labels, exclude, quiet=quiet)

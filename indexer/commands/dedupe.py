@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.commands.options import FILE, common_options, space_option
+from indexer.commands.options import FILE, common_options, executor_option, space_option
 
 if TYPE_CHECKING:
     from indexer.duplicates.disposal import Disposals
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--trash", type=FILE, help="Where --policy trash moves them.  [default: trash in the store]")
 @click.option("--dry-run", is_flag=True, help="Only say what --policy would do.")
 @click.option("--undo", metavar="RUN", help="Bring back what a run did; `last` is the newest.")
+@executor_option
 @click.option("--html", type=FILE, help="Write one self-contained page with the pictures.")
 @click.option("--fail-on-found", is_flag=True, help="Exit with 4 if there are copies.")
 @common_options
@@ -96,6 +97,7 @@ def _dedupe(
     policy: str,
     trash: Path | None,
     dry_run: bool,
+    executor: str | None,
     html: Path | None,
     fail_on_found: bool,
     as_json: bool,
@@ -111,7 +113,7 @@ def _dedupe(
     from indexer.errors import DONE, FOUND
     from indexer.settings import load_settings
 
-    settings = load_settings(store.path, {})
+    settings = load_settings(store.path, {"executor": executor})
     report = dedupe(
         store,
         settings,
@@ -162,6 +164,11 @@ def _print(report: "DedupeReport", *, quiet: bool) -> None:
         f"{len(report.groups)} groups, {copies} copies, {human_size(report.wasted_bytes)} that could be freed"
     )
     note(f"{summary} (space {report.space}, threshold {report.threshold:g})", quiet=quiet)
+    if report.join.kind == "cells":
+        low, high = report.join.interval
+        share = "no" if report.join.recall is None else f"{report.join.recall:.3f}"
+        measured = f"{share} measured recall ({low:.3f} to {high:.3f})"
+        note(f"joined by cells, {measured}: more than join_limit contents", quiet=quiet)
     if report.verified:
         note(
             f"verification took {report.rejected_by_verification} pairs apart and could not see {report.unverified}",

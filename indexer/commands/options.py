@@ -34,6 +34,15 @@ def space_option(function: F) -> F:
     return click.option("--space", help="The embedding space.  [default: the encoder's own choice]")(function)
 
 
+def executor_option(function: F) -> F:
+    """Add --executor."""
+    return click.option(
+        "--executor",
+        metavar="URL",
+        help="Where the work is done: threads:N, ray:local:N, ray://HOST:PORT.  [default: this process]",
+    )(function)
+
+
 def metric_option(function: F) -> F:
     """Add --metric."""
     return click.option("--metric", type=click.Choice(["cosine", "l2"]), help="How scores are computed.")(

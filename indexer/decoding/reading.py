@@ -4,17 +4,19 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.source import require_file_size
 
 if TYPE_CHECKING:
     from indexer.decoding.limits import Limits
+
+T = TypeVar("T")
 
 # Larger files are read twice, for their hash and for their pixels, and not held in memory.
 _HELD_BYTES = 32 << 20
@@ -76,6 +78,20 @@ def read(file: BufferedReader, status: os.stat_result) -> Content:
         return Content(file, digest, status.st_size, status.st_mtime_ns)
     data = file.read(status.st_size + 1)  # the file may be growing
     return Content(data, hashlib.sha256(data).digest(), status.st_size, status.st_mtime_ns)
+
+
+def examined(path: bytes, limits: "Limits", examine: Callable[[Content], T]) -> T:
+    """Read a file and return what ``examine`` makes of it, of one and the same version.
+
+    Raises:
+        DecodeFailure: what `opened` and ``examine`` raise, or the file was changed twice meanwhile.
+    """
+    for _attempt in range(2):
+        with opened(path, limits) as (file, before):
+            found = examine(read(file, before))
+            if unchanged(file, before):
+                return found
+    raise DecodeFailure(Reason.CHANGED_WHILE_READ, "it changed twice while it was read: wait for its writer")
 
 
 def unchanged(file: BufferedReader, before: os.stat_result) -> bool:

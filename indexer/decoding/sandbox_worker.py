@@ -20,7 +20,7 @@ from indexer.decoding.decode import decode
 from indexer.decoding.frames import LENGTHS, frame
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
-from indexer.decoding.reading import Content, opened, read, unchanged
+from indexer.decoding.reading import Content, examined
 from retrieval.preprocess import Fit, View
 
 _LIBRARY_BYTES = 64 << 20  # what is imported on demand: HEIC, colour profiles, sounds
@@ -99,12 +99,7 @@ def _examined_file(path: bytes, task: _Task) -> tuple[dict[str, Any], bytes]:
     crash_on = os.fsencode(os.environ.get("INDEX_TEST_CRASH_ON", ""))
     if crash_on and crash_on in path:
         os.kill(os.getpid(), signal.SIGSEGV)
-    for _attempt in range(2):
-        with opened(path, task.limits) as (file, before):
-            outcome = _examined(read(file, before), task)
-            if unchanged(file, before):
-                return outcome
-    raise DecodeFailure(Reason.CHANGED_WHILE_READ, "it changed twice while it was read: wait for its writer")
+    return examined(path, task.limits, lambda content: _examined(content, task))
 
 
 def _examined(content: Content, task: _Task) -> tuple[dict[str, Any], bytes]:

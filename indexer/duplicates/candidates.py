@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.decisions import Decisions, DecisionVerdict
+from indexer.duplicates.joining import EXACTLY, How, Join, join_here
 from indexer.duplicates.places import Place
 from indexer.duplicates.scope import Kind, Scope
 from retrieval.groups import lowest_score
-from retrieval.join import Pairs, cross_join, self_join
 from retrieval.search import NeighbourIndex
 from retrieval.similarity import Float32, Int64
 from retrieval.standing import standing_pairs
@@ -27,6 +26,7 @@ class Candidates:
     """``partners`` has {item: score} for each item with one, both ways; ``same`` and ``apart`` are what was decided.
 
     ``proposed`` are pairs, the smaller item first, whose score does not reach the threshold: only pixels can tell.
+    ``how`` says how those that reach it were found.
     """
 
     rows: Mapping[int, int]
@@ -35,6 +35,7 @@ class Candidates:
     proposed: set[tuple[int, int]] = field(default_factory=set)
     same: dict[int, set[int]] = field(default_factory=dict)
     apart: dict[int, set[int]] = field(default_factory=dict)
+    how: How = EXACTLY
 
     def near(self, item: int) -> Iterator[tuple[int, float]]:
         """Yield the item itself, with score 1, and its partners."""
@@ -73,6 +74,7 @@ def find_candidates(
     scope: Scope,
     decisions: Decisions,
     index: NeighbourIndex | None = None,
+    join: Join = join_here,
 ) -> tuple[Candidates, int]:
     """Join (n, dim) unit vectors, one for each of ``ids``; return the candidates, and how many pairs of files they are.
 
@@ -82,7 +84,7 @@ def find_candidates(
     found = Candidates({id_: row for row, id_ in enumerate(ids)}, vectors)
     settled = {p.item for p in places} - {p.item for p in places if not scope.is_settled(p.kind)}
     is_settled = np.array([id_ in settled for id_ in ids], bool)
-    pairs = _join(vectors, is_settled, threshold)
+    pairs, found.how = join(vectors, is_settled, threshold)
     for a, b, score in zip(pairs.first.tolist(), pairs.second.tolist(), pairs.scores.tolist(), strict=True):
         found.link(ids[a], ids[b], score)
     count = _count(places, found, scope)
@@ -117,20 +119,6 @@ def _link_decided(found: Candidates, item_of: Mapping[bytes, int], decisions: De
                 a, b = item_of[sha_a], item_of[sha_b]
                 found.link(a, b, found.min_score([a, b]))
                 _note(found.same, a, b)
-
-
-def _join(vectors: Float32, settled: npt.NDArray[np.bool_], threshold: float) -> Pairs:
-    """Compare all contents but the settled ones with each other, and with the settled ones."""
-    if not settled.any():
-        return self_join(vectors, threshold)
-    mine, others = np.flatnonzero(~settled), np.flatnonzero(settled)
-    inside = self_join(vectors[mine], threshold)
-    between = cross_join(vectors[mine], vectors[others], threshold)
-    return Pairs(
-        np.concatenate([mine[inside.first], mine[between.first]]),
-        np.concatenate([mine[inside.second], others[between.second]]),
-        np.concatenate([inside.scores, between.scores]),
-    )
 
 
 def _note(pairs: dict[int, set[int]], a: int, b: int) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from indexer.duplicates.joining import EXACTLY, How
+
 
 @dataclass(frozen=True)
 class Member:
@@ -48,6 +50,7 @@ class DedupeReport:
     up on disk (a hard link takes up nothing). ``near_blank`` counts pictures with too little in them to be grouped on
     likeness, ``rejected_by_verification`` and ``unverified`` pairs that verification took apart or could not see, and
     ``proposed`` those below the threshold that it confirmed.
+    ``join`` says how the pairs were found, and which share of them that finds.
     ``calibrated`` says whether scores of the space are; ``newest_item`` is the largest item id that was there. ``run`` names what was done, if anything was.
     """
 
@@ -63,6 +66,7 @@ class DedupeReport:
     rejected_by_verification: int = 0
     unverified: int = 0
     proposed: int = 0
+    join: How = EXACTLY
     newest_item: int = 0
     run: str | None = None
     seconds: float = 0.0

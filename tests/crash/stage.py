@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from indexer.encoding import BATCH
+from indexer.embedding import BATCH
 from tests.crash.oracle import (
     Snapshot,
     assert_store_clean,

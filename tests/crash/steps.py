@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.encoding import BATCH
+from indexer.embedding import BATCH
 from tests.crash.stage import FIRST, INCREMENTAL, Case, Stage
 
 KINDS = (FIRST, INCREMENTAL)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.decoding import sandbox_worker
+from indexer.decoding import reading, sandbox_worker
 from indexer.decoding.decode import decode
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import Reason
@@ -190,7 +190,7 @@ def test_running_out_of_memory_is_a_refusal(monkeypatch: pytest.MonkeyPatch, pho
         raise MemoryError
 
     task = sandbox_worker._Task("pixels", SIZE, Fit.STRETCH, Limits())
-    monkeypatch.setattr(sandbox_worker, "read", exhausted)
+    monkeypatch.setattr(reading, "read", exhausted)
     header, pixels = sandbox_worker._outcome("path", os.fsencode(photos[0]), task)
     assert (header["reason"], pixels) == (Reason.TOO_MUCH_MEMORY, b"")
 

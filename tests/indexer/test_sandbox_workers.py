@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.decoding import sandbox_worker
+from indexer.decoding import reading, sandbox_worker
 from indexer.decoding.frames import LENGTHS
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
@@ -188,7 +188,7 @@ def test_a_file_that_keeps_changing_is_told_apart_from_a_bad_one(shared: Sandbox
 
 def test_a_file_that_changed_once_is_read_again(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [False, True]
-    monkeypatch.setattr(sandbox_worker, "unchanged", lambda file, before: answers.pop(0))
+    monkeypatch.setattr(reading, "unchanged", lambda file, before: answers.pop(0))
     task = sandbox_worker._Task("pixels", SIZE, Fit.STRETCH, Limits())
     header, pixels = sandbox_worker._examined_file(os.fsencode(photos[0]), task)
     assert len(pixels) == 3 * SIZE**2

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from indexer.encoding import BATCH
+from indexer.embedding import BATCH
 from tests.crash.stage import Stage
 from tests.crash.steps import KINDS, STEPS, assert_as_expected, stopped
 
