@@ -10,7 +10,8 @@ IndexerError
 ├── NoSpace              14   the disk is full
 │   └── NoMemory         14   the memory is full
 ├── PermissionRefused    15   the system refused to read or write
-└── WrongEncoder         16   the index was made with another encoder than the one at hand
+├── WrongEncoder         16   the index was made with another encoder than the one at hand
+└── EngineUnavailable    17   the vector engine does not answer, or did not do what it was asked
 """
 
 import errno
@@ -80,6 +81,12 @@ class WrongEncoder(IndexerError):
     """The index was made with another encoder than the one at hand."""
 
     exit_code = 16
+
+
+class EngineUnavailable(IndexerError):
+    """The vector engine that a URL names does not answer, or did not do what it was asked."""
+
+    exit_code = 17
 
 
 class DiskFailed(StoreDamaged):
