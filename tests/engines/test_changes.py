@@ -4,13 +4,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from indexer.errors import UsageRefused
-from indexer.vectors.filters import And, Eq, In, Not, Range
+from indexer.vectors.filters import And, Eq, Filter, In, Not, Range
 from indexer.vectors.protocol import VectorStore
 from retrieval.errors import VectorsInvalid
 from retrieval.similarity import Float32, normalise
 from tests.engines.conftest import SMALL_DIM, Engine
+from tests.engines.test_filters import FILTERS, SOME_FLOATS, SOME_INTS, SOME_TEXTS, as_columns, plain
 
 HOSTILE = [
     "plain", "it's", 'say "x"', '" or 1==1', "' or '1'=='1", "\\", '\\"', "\\\\", "\\u0022", "\\x22", "a\\nb", "\n", "\r",
@@ -114,6 +116,18 @@ def test_no_text_is_taken_for_anything_but_itself(store: VectorStore) -> None:
     ordered = sorted(HOSTILE)
     lo, hi = ordered[5], ordered[20]
     assert found(store, Range("label", lo, hi)) == sorted(HOSTILE.index(text) for text in ordered[5:20])
+
+
+@settings(max_examples=15, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(FILTERS)
+def test_any_filter_means_what_a_loop_over_the_rows_says(store: VectorStore, filter_: Filter) -> None:
+    rows = list(zip(SOME_INTS * 3, SOME_FLOATS * 2, SOME_TEXTS * 2, strict=False))
+    kept = as_columns(rows)
+    if store.count() == 0:
+        put(store, list(range(len(rows))), units(len(rows)), **kept)
+    assert found(store, filter_) == [
+        row for row, passes in enumerate(plain(filter_, kept, len(rows))) if passes
+    ]
 
 
 def test_numbers_are_compared_as_they_are_kept(store: VectorStore) -> None:
