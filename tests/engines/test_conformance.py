@@ -9,7 +9,7 @@ from indexer.errors import UsageRefused
 from indexer.vectors.filters import And, Eq, Filter, In, Not, Range
 from indexer.vectors.protocol import VectorStore
 from tests.engines.catalogue import COUNT, DIM, FILTERS, KINDS, QUERIES, Catalogue
-from tests.engines.conftest import Engine
+from tests.engines.conftest import NEEDS, Engine, needs
 
 K = 10
 Recorded = Callable[[str, object], None]
@@ -20,6 +20,11 @@ def nearest(catalogue: Catalogue, filter_: Filter | None, k: int, queries: int =
     passing = np.flatnonzero(catalogue.passes(filter_))
     scores = catalogue.scores()[:queries, passing].round(12)
     return [catalogue.ids[passing[np.lexsort((passing, -row))[:k]]].tolist() for row in scores]
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_an_engine_that_these_tests_know_is_here(name: str) -> None:
+    needs(name)
 
 
 @pytest.mark.parametrize("filter_", FILTERS.values(), ids=list(FILTERS))

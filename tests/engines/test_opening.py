@@ -80,7 +80,7 @@ def test_opening_a_folder_imports_no_client_of_a_server(tmp_path: Path) -> None:
 
 
 def test_where_no_server_is_an_error_says_which_was_asked(capfd: pytest.CaptureFixture[str]) -> None:
-    needs("pymilvus")
+    needs("milvus")
     for url in ("milvus://127.0.0.1:1/images", "milvus://nowhere.invalid"):
         with pytest.raises(EngineUnavailable, match=url) as failed:
             open_vectors(url, 4, timeout_s=3)
@@ -90,7 +90,7 @@ def test_where_no_server_is_an_error_says_which_was_asked(capfd: pytest.CaptureF
 
 
 def test_a_server_that_says_nothing_is_waited_for_so_long_and_no_longer() -> None:
-    needs("pymilvus")
+    needs("milvus")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         started = time.monotonic()
         with pytest.raises(EngineUnavailable):
@@ -99,7 +99,7 @@ def test_a_server_that_says_nothing_is_waited_for_so_long_and_no_longer() -> Non
 
 
 def test_a_server_that_ends_while_it_is_used_is_named(tmp_path: Path) -> None:
-    needs("pymilvus", "milvus")
+    needs("milvus")
     vector = np.eye(1, 4, dtype=np.float32)
     with milvus_server(tmp_path / "data") as url:
         store = open_vectors(url, 4, timeout_s=5)
@@ -114,7 +114,7 @@ def test_a_server_that_ends_while_it_is_used_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_of_the_look_alike_is_opened_by_one_process(tmp_path: Path) -> None:
-    needs("pymilvus", "milvus_lite")
+    needs("milvus+lite")
     store = open_vectors(f"milvus+lite://{tmp_path}/v.db", 4)
     script = (
         "from indexer.errors import EngineUnavailable\nfrom indexer.vectors.open import open_vectors\n"
@@ -129,7 +129,7 @@ def test_a_file_of_the_look_alike_is_opened_by_one_process(tmp_path: Path) -> No
 
 
 def test_a_collection_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
-    needs("pymilvus", "milvus_lite")
+    needs("milvus+lite")
     from pymilvus import MilvusClient
 
     client = MilvusClient(uri=str(tmp_path / "v.db"))
