@@ -138,13 +138,14 @@ def sealed(engine: Engine, store: str) -> Iterator[None]:
     client.flush(store_name(engine, store))
     yield
     until = time.monotonic() + 90
-    while all(
-        segment.num_rows < COUNT // 2 for segment in client.list_loaded_segments(store_name(engine, store))
-    ):
+    while sum(one.num_rows for one in client.list_loaded_segments(store_name(engine, store))) < COUNT:
         assert time.monotonic() < until
         time.sleep(0.5)
     assert client.describe_index(store_name(engine, store), "vector")["pending_index_rows"] == 0
     client.close()
+    time.sleep(
+        3
+    )  # for a second what was loaded is searched without its graph, and filters then cost it a fifth
 
 
 def store_name(engine: Engine, store: str) -> str:
