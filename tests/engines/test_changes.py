@@ -1,17 +1,21 @@
 """What is true of every vector store while it is changed: a handle reads what it wrote, twice is as good as once."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from indexer.errors import UsageRefused
+from indexer.errors import EngineUnavailable, UsageRefused
 from indexer.vectors.filters import And, Eq, Filter, In, Not, Range
+from indexer.vectors.open import open_vectors
 from indexer.vectors.protocol import VectorStore
 from retrieval.errors import VectorsInvalid
 from retrieval.similarity import Float32, normalise
+from tests.engines.catalogue import KINDS
 from tests.engines.conftest import SMALL_DIM, Engine
+from tests.engines.relay import wire_to
 from tests.engines.test_filters import FILTERS, SOME_FLOATS, SOME_INTS, SOME_TEXTS, as_columns, plain
 
 HOSTILE = [
@@ -181,6 +185,31 @@ def test_all_can_be_replaced_in_one_step(engine: Engine) -> None:
     store = engine.open("refilled", SMALL_DIM)
     assert (found(store, None), store.committed()) == ([*range(8), 100], 8)
     store.close()
+
+
+def test_a_server_that_is_gone_is_named_whatever_is_asked_of_it(store: VectorStore, engine: Engine) -> None:
+    if engine.name != "milvus":
+        pytest.skip("only a server of this machine is at the other end of a wire that can be cut")
+    port = urlsplit(engine.prefix).port
+    assert port is not None
+    with wire_to(port) as near:
+        url = engine.url("changing").replace(f":{port}", f":{near}")
+        far = open_vectors(url, SMALL_DIM, KINDS, timeout_s=3)
+        put(far, [1], units(1))
+        assert found(far, None) == [1]
+    for asked in (
+        lambda: put(far, [2], units(1)),
+        lambda: far.delete(np.array([1])),
+        lambda: far.search(units(1), 1),
+        far.count,
+        lambda: list(far.iterate()),
+        lambda: far.commit(1),
+        lambda: far.refill([], 1),
+    ):
+        with pytest.raises(EngineUnavailable, match=url):
+            asked()
+    far.close()
+    assert found(store, None) == [1]
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from indexer.errors import EngineUnavailable, UsageRefused
 from indexer.vectors.filters import Kind
 from indexer.vectors.open import open_vectors
 from tests.engines.conftest import needs
-from tests.engines.server import milvus_server
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,21 +94,6 @@ def test_a_server_that_says_nothing_is_waited_for_so_long_and_no_longer() -> Non
         with pytest.raises(EngineUnavailable):
             open_vectors(f"milvus://127.0.0.1:{silent.getsockname()[1]}", 4, timeout_s=2)
         assert time.monotonic() - started < 10
-
-
-def test_a_server_that_ends_while_it_is_used_is_named(tmp_path: Path) -> None:
-    needs("milvus")
-    vector = np.eye(1, 4, dtype=np.float32)
-    with milvus_server(tmp_path / "data") as url:
-        store = open_vectors(url, 4, timeout_s=5)
-        store.upsert(np.array([1]), vector, {})
-        assert store.search(vector, 1)[0].tolist() == [[1]]
-    with pytest.raises(EngineUnavailable, match="writing to vectors"):
-        store.upsert(np.array([2]), vector, {})
-    with pytest.raises(EngineUnavailable, match="vectors"):
-        store.search(vector, 1)
-    with pytest.raises(EngineUnavailable):
-        store.commit(1)
 
 
 def test_a_file_of_the_look_alike_is_opened_by_one_process(tmp_path: Path) -> None:
