@@ -125,7 +125,7 @@ def main() -> None:
     stores = [store for store in STORES if any(case.store == store for case in cases)]
     versions = ", ".join(map(installed, ("faiss-cpu", "pymilvus", "milvus-lite", "milvus", "numpy")))
     print(
-        f"`{Path(sys.argv[0])}`, {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {platform.system()}, Python "
+        f"`.venv-engines/bin/python {Path(sys.argv[0])}`, {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {platform.system()}, Python "
         f"{platform.python_version()}; {versions}; {seconds:.0f} s in all.\n"
     )
     print(recalls(cases, stores), end="\n\n")
