@@ -8,7 +8,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes --requirement
 OURS := --no-deps --no-build-isolation --editable .
 
-.PHONY: demo quick test test-training test-ray test-trust test-web check coverage speed mutants fuzz lock audit sbom clean
+.PHONY: demo quick test test-training test-ray test-trust test-web test-engines check coverage speed mutants fuzz lock audit sbom clean
 
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
@@ -39,6 +39,10 @@ test-trust: $(VENV)/.installed-dev
 test-web: $(VENV)-web/.installed
 	$(VENV)-web/bin/python -m pytest -n 2 --dist loadscope tests/web_slow tests/browser $(ARGS)
 
+# The same tests for each vector store, a real server among them: one process, for it takes what cores there are.
+test-engines: $(VENV)-engines/.installed
+	$(VENV)-engines/bin/python -m pytest tests/engines tests/postgres $(ARGS)
+
 check: $(VENV)/.installed-dev
 	scripts/check $(BIN)
 
@@ -68,7 +72,7 @@ sbom: $(VENV)-supply/.installed
 	scripts/sbom --bin $(VENV)-supply/bin $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-training $(VENV)-ray $(VENV)-web $(VENV)-fuzz $(VENV)-supply build dist demo-catalogue
+	rm -rf $(VENV) $(VENV)-training $(VENV)-ray $(VENV)-web $(VENV)-engines $(VENV)-fuzz $(VENV)-supply build dist demo-catalogue
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -87,6 +91,11 @@ $(VENV)-web/.installed: pyproject.toml requirements/web.lock
 	$(PYTHON) -m venv $(VENV)-web
 	$(VENV)-web/bin/python $(INSTALL) $(LOCKED) requirements/web.lock
 	$(VENV)-web/bin/python $(INSTALL) $(OURS)
+	touch $@
+
+$(VENV)-engines/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-engines
+	$(VENV)-engines/bin/python $(INSTALL) --editable '.[dev,milvus,postgres,engines-tests]'
 	touch $@
 
 $(VENV)-fuzz/.installed: pyproject.toml

@@ -72,7 +72,7 @@ def index() -> None:
 
     Exit codes: 0 done · 1 a bug of ours · 2 wrong usage · 3 finished, some files rejected · 4 found (with
     --fail-on-found), or by verify not the same · 10 no index · 11 locked · 12 damaged · 13 made by a newer
-    version · 14 no space · 15 permission · 16 wrong encoder · 17 database unreachable · 130 interrupted.
+    version · 14 no space · 15 permission · 16 wrong encoder · 17 a server does not answer · 130 interrupted.
     """  # noqa: D301  (\b is click's mark for a block that is not to be wrapped)
 
 

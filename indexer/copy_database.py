@@ -45,7 +45,7 @@ def copy_database(store: Store, url: str) -> CopyReport:
 
     Raises:
         UsageRefused: it is there already, or the target is in use by an index.
-        StoreLocked, NoSpace, PermissionRefused, DatabaseUnreachable: the index stays where it was.
+        StoreLocked, NoSpace, PermissionRefused, EngineUnavailable: the index stays where it was.
         StoreDamaged: what was read back from the target is not what was written.
     """
     source = store.database

@@ -11,7 +11,7 @@ IndexerError
 │   └── NoMemory         14   the memory is full
 ├── PermissionRefused    15   the system refused to read or write
 ├── WrongEncoder         16   the index was made with another encoder than the one at hand
-└── DatabaseUnreachable  17   the server that keeps the database does not answer
+└── EngineUnavailable    17   the server that the database or the vectors are on does not answer
 """
 
 import errno
@@ -83,8 +83,8 @@ class WrongEncoder(IndexerError):
     exit_code = 16
 
 
-class DatabaseUnreachable(IndexerError):
-    """The server that keeps the database does not answer."""
+class EngineUnavailable(IndexerError):
+    """The server that the database or the vectors are on does not answer, or did not do what it was asked."""
 
     exit_code = 17
 

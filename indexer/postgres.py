@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import REGCLASS
 
 from indexer.database import Database, largest_id
 from indexer.errors import (
-    DatabaseUnreachable,
+    EngineUnavailable,
     IndexerError,
     NoSpace,
     PermissionRefused,
@@ -125,7 +125,7 @@ class PostgresDatabase(Database):
         if state.startswith("XX"):
             return StoreDamaged(f"{self.where} is damaged: {said}", "restore it from a backup")
         if state.startswith(("08", "57", "3D")) or (not state and _is_operational(error)):
-            return DatabaseUnreachable(f"{self.where}: {said}", "start it, or mend its URL")
+            return EngineUnavailable(f"{self.where}: {said}", "start it, or mend its URL")
         raise error
 
 

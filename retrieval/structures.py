@@ -73,6 +73,36 @@ class Flat:
         selector = faiss.IDSelectorBatch(allowed)  # has to outlive the search
         return _searched(self.index, queries, k, params=faiss.SearchParameters(sel=selector))
 
+    def ids_above(self, queries: Float32, raw: float, allowed: Int64 | None) -> list[Int64]:
+        """Return, for each query, the ids whose raw value is larger, in no order; ``allowed`` limits them."""
+        faiss = _faiss()
+        selector = faiss.IDSelectorAll() if allowed is None else faiss.IDSelectorBatch(allowed)
+        parameters = faiss.SearchParameters(sel=selector)
+        ends, _, ids = self.index.range_search(queries, raw, params=parameters)
+        return [ids[ends[row] : ends[row + 1]] for row in range(len(queries))]
+
+    @property
+    def ids_in_place(self) -> Int64:
+        """All ids, (n,), in the order in which the vectors lie."""
+        return np.asarray(_faiss().vector_to_array(self.index.id_map))
+
+    def vectors_at(self, places: Int64) -> Float32:
+        """Copy the vectors, (m, dim), that lie at those places."""
+        faiss = _faiss()
+        flat = faiss.downcast_index(self.index.index)
+        if not len(places):
+            return np.empty((0, flat.d), np.float32)
+        values = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
+        return np.asarray(values.reshape(flat.ntotal, flat.d)[places])
+
+    def add(self, ids: Int64, vectors: Float32) -> None:
+        """Put (m, dim) vectors behind the others; none of the ids may be there."""
+        self.index.add_with_ids(vectors, ids)
+
+    def remove(self, ids: Int64) -> None:
+        """Take those ids out, if they are there; what is left keeps its order."""
+        self.index.remove_ids(_faiss().IDSelectorBatch(ids))
+
 
 class Cells:
     """Vectors in k-means cells (Jégou et al., 2011), by 4-bit codes in registers (André et al., 2015), then by 8 bits.

@@ -33,6 +33,8 @@ DOORS = {
     "anyio": {"indexer/web/"},
     "pydantic": {"indexer/web/"},
     "prometheus_client": {"indexer/web/"},
+    "pymilvus": {"indexer/vectors/milvus_engine.py"},
+    "grpc": {"indexer/vectors/milvus_engine.py"},
     "pickle": set(),
     "multiprocessing": set(),
 }

@@ -47,6 +47,7 @@ def test_every_exit_code_is_in_the_readme_and_is_as_the_contract_says() -> None:
         errors.NoSpace: 14,
         errors.PermissionRefused: 15,
         errors.WrongEncoder: 16,
+        errors.EngineUnavailable: 17,
     }
     readme = (ROOT / "README.md").read_text()
     for error, code in codes.items():

