@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --ignore tests/trust --ignore tests/web_slow --ignore tests/browser $(ARGS)
+	$(BIN)/python -m pytest -n 2 --ignore tests/trust --ignore tests/web_slow --ignore tests/browser --ignore tests/ray --ignore tests/postgres $(ARGS)
 
 # At every commit, in less than a minute: what searches and scores, and what commits, checks and repairs.
 QUICK := build_report check database duplicate_groups durable durable_order encoder_row errors known_contents looking \
@@ -41,13 +41,13 @@ test-web: $(VENV)-web/.installed
 
 # The same tests for each vector store, a real server among them: one process, for it takes what cores there are.
 test-engines: $(VENV)-engines/.installed
-	$(VENV)-engines/bin/python -m pytest tests/engines tests/postgres $(ARGS)
+	$(VENV)-engines/bin/python -m pytest tests/engines tests/postgres tests/indexer/test_engine_export.py $(ARGS)
 
 check: $(VENV)/.installed-dev
 	scripts/check $(BIN)
 
 # Which branches of the code the tests go through: all suites, in the environments that they have.
-coverage: $(VENV)/.installed-dev $(VENV)-training/.installed $(VENV)-ray/.installed $(VENV)-web/.installed
+coverage: $(VENV)/.installed-dev $(VENV)-training/.installed $(VENV)-ray/.installed $(VENV)-web/.installed $(VENV)-engines/.installed
 	scripts/coverage $(VENV)
 
 # A small set of ratios, held to docs/speed-history.csv; ARGS=--keep adds to it.
