@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from indexer.decoding.sandbox import SandboxUnavailable
 from indexer.errors import (
+    EngineUnavailable,
     IndexerError,
     IndexNotFound,
     NewerFormat,
@@ -61,6 +62,7 @@ class Code(StrEnum):
     NEWER_FORMAT = "newer_format"
     NO_SPACE = "no_space"
     PERMISSION_REFUSED = "permission_refused"
+    UNREACHABLE = "unreachable"  # the server that keeps the database does not answer
     INTERNAL = "internal"
 
 
@@ -101,6 +103,7 @@ _STATUS: tuple[tuple[type[Exception], int, Code], ...] = (
     (PermissionRefused, 500, Code.PERMISSION_REFUSED),
     (WrongEncoder, 409, Code.WRONG_ENCODER),
     (SandboxUnavailable, 503, Code.BUSY),
+    (EngineUnavailable, 503, Code.UNREACHABLE),
     (VectorsInvalid, 422, Code.UNUSABLE_PICTURE),
 )
 _HTTP = {
