@@ -38,7 +38,7 @@ def build(
         UsageRefused, StoreLocked, StoreDamaged, NewerFormat, NoSpace, PermissionRefused: what was committed before
             is still there, and what was encoded is not encoded again.
     """
-    started = time.monotonic()
+    started, started_ns = time.monotonic(), time.time_ns()
     if not catalogues and not store.path.exists():
         raise UsageRefused("which folder? there is no index here yet", "name one: `index build FOLDER`")
     for path in (*catalogues, *([labels] if labels else [])):
@@ -52,7 +52,7 @@ def build(
         generation = _commit(store, work, result, settings, rebuild_cache=rebuild_cache)
         report = _report(store, work, result, generation)
         if _nothing_was_done(store, work, generation) and labels is None and exclude is None:
-            leave_stamp(store.path, catalogues, settings, work, report)
+            leave_stamp(store.path, catalogues, settings, work, report, started_ns)
     report.seconds = round(time.monotonic() - started, 3)
     return report
 

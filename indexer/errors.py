@@ -11,7 +11,8 @@ IndexerError
 │   └── NoMemory         14   the memory is full
 ├── PermissionRefused    15   the system refused to read or write
 ├── WrongEncoder         16   the index was made with another encoder than the one at hand
-└── EngineUnavailable    17   the server that the database or the vectors are on does not answer
+└── EngineUnavailable    17   a server or a cluster that was named does not answer
+    └── ExecutorFailed   17   (in `executors`) workers cannot be reached, or die of a task
 """
 
 import errno
@@ -84,7 +85,7 @@ class WrongEncoder(IndexerError):
 
 
 class EngineUnavailable(IndexerError):
-    """The server that the database or the vectors are on does not answer, or did not do what it was asked."""
+    """A server or a cluster that was named does not answer, or did not do what it was asked."""
 
     exit_code = 17
 

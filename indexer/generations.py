@@ -1,6 +1,6 @@
 """Generations: the committed states of an index, and the one transaction that commits a new one.
 
-Everything that a generation is made of happens inside a single SQLite transaction: file rows change, contents
+Everything that a generation is made of happens inside a single transaction of the database: file rows change, contents
 that no file holds any more leave, FAISS files are written durably beside, and the generation's row is inserted.
 Before that transaction commits, readers see the old generation; after it, the new one; there is no third state.
 
@@ -32,7 +32,7 @@ from retrieval.search import build_index
 from retrieval.similarity import Float32, Int64, Metric
 
 KEPT_GENERATIONS = 2
-_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)

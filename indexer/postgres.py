@@ -5,7 +5,7 @@ and committed in the same order, and what a reader follows by number misses none
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import (
@@ -38,6 +38,8 @@ from indexer.errors import (
 
 SCHEMES = ("postgresql", "postgresql+psycopg")
 _WAIT_MS, _CONNECT_S = 5000, 10
+_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}  # a lock is held for hours
+_SECRETS = {"password", "passfile", "sslpassword"}
 # Any two numbers that no other program uses in this database: the lock of a transaction, and that of a whole command.
 _TRANSACTION, _COMMAND = 0x1D3A_0001, 0x1D3A_0002
 
@@ -49,11 +51,17 @@ class PostgresDatabase(Database):
         hint = "write postgresql+psycopg://USER@HOST:PORT/NAME"
         try:
             self._url = make_url(url)
-        except (exc.ArgumentError, ValueError) as error:
-            raise UsageRefused(f"the database's URL cannot be read: {error}", hint) from error
+        except (exc.ArgumentError, ValueError) as error:  # whose words quote the URL
+            raise UsageRefused("the database's URL cannot be read", hint) from error
         if self._url.drivername not in SCHEMES:
             raise UsageRefused(f"no database is kept with {self._url.drivername!r}", hint)
+        if _SECRETS & self._url.query.keys():
+            raise UsageRefused(
+                "a database's URL is shown and kept: it must hold no secret behind the ?",
+                "put the password into ~/.pgpass or PGPASSWORD",
+            )
         self._url = self._url.set(drivername=SCHEMES[-1])
+        self._held: Connection | None = None
         super().__init__(self._url.render_as_string(hide_password=True))
 
     def _engines(self) -> tuple[Engine, Engine]:
@@ -77,19 +85,30 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold a lock that lasts as long as this connection does."""
-        with (
-            self._named_errors(),
-            self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as held,
-        ):
-            if not held.execute(text(f"SELECT pg_try_advisory_lock({_COMMAND})")).scalar_one():
-                raise StoreLocked(
-                    f"{self.where} is being written by another process", "wait for it, or stop it"
-                )
+        """Hold a lock that lasts as long as one connection does."""
+        with ExitStack() as stack:
+            with self._named_errors():
+                held = stack.enter_context(self._engine.connect())
+                held = held.execution_options(isolation_level="AUTOCOMMIT")
+                if not held.execute(text(f"SELECT pg_try_advisory_lock({_COMMAND})")).scalar_one():
+                    raise StoreLocked(
+                        f"{self.where} is being written by another process", "wait for it, or stop it"
+                    )
+            self._held = held
             try:
                 yield
             finally:
-                held.execute(text(f"SELECT pg_advisory_unlock({_COMMAND})"))
+                self._held = None
+                with suppress(exc.SQLAlchemyError):  # the lock went with its connection
+                    held.execute(text(f"SELECT pg_advisory_unlock({_COMMAND})"))
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give one transaction; none to a command whose lock was lost with its connection."""
+        with super().writing() as connection:
+            if self._held is not None:
+                self._held.execute(text("SELECT 1"))
+            yield connection
 
     def last_id(self, connection: Connection, table: Table) -> int:
         """Ask the table's sequence."""
@@ -120,7 +139,11 @@ class PostgresDatabase(Database):
             "40P01",
         }:  # a lock that was waited for, or two that waited for each other
             return StoreLocked(f"{self.where} is held by another process", "wait for it, or stop it")
-        if state == "42501" or state.startswith("28"):
+        if state.startswith(("22", "3F")) or (
+            not state and type(error).__name__ in {"DataError", "ProgrammingError"}
+        ):
+            return UsageRefused(f"{self.where} does not take it: {said}", "mend its URL, or the value")
+        if state in {"42501", "25006"} or state.startswith("28"):
             return PermissionRefused(f"{self.where}: {said}", "check the user's rights, and the password")
         if state.startswith("XX"):
             return StoreDamaged(f"{self.where} is damaged: {said}", "restore it from a backup")
@@ -138,7 +161,7 @@ def _is_operational(error: Exception) -> bool:
 
 
 def _engine(url: Any) -> Engine:
-    options = {"connect_timeout": _CONNECT_S, "application_name": "siamese-index"}
+    options = {"connect_timeout": _CONNECT_S, "application_name": "siamese-index", **_ALIVE}
     return create_engine(url, connect_args=options, poolclass=pool.NullPool)
 
 

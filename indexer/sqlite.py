@@ -83,13 +83,20 @@ class SqliteDatabase(Database):
             connection.execute(delete(_GIVEN).where(_GIVEN.c.name == table.name))
             connection.execute(insert(_GIVEN).values(name=table.name, seq=last))
 
-    def set_aside(self) -> None:
-        """Give the file a name under which no index is looked for, with all that was committed to it."""
+    def close_log(self) -> None:
+        """Bring all that was committed into the file itself, and leave no log beside it."""
         with closing(self._connect()) as raw:
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        durable.replace(self.path, self.path.with_name(f"{self.path.name}.copied"))
         for log in ("-wal", "-shm"):
             durable.unlink(self.path.with_name(f"{self.path.name}{log}"))
+
+    def set_aside(self) -> None:
+        """Give the file a name under which no index is looked for, with all that was committed to it."""
+        self.close_log()
+        aside = self.path.with_name(f"{self.path.name}.copied")
+        while aside.exists():
+            aside = aside.with_name(f"{aside.name}-again")
+        durable.replace(self.path, aside)
 
     def _has_schema(self, connection: Connection) -> bool:
         tables = text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")

@@ -56,14 +56,20 @@ def unchanged_report(store: Path, catalogues: Sequence[Path], settings: Settings
 
 
 def leave_stamp(
-    store: Path, catalogues: Sequence[Path], settings: Settings, work: "Survey", report: BuildReport
+    store: Path,
+    catalogues: Sequence[Path],
+    settings: Settings,
+    work: "Survey",
+    report: BuildReport,
+    started_ns: int,
 ) -> None:
-    """Stamp a store of which a build has just said ``report``, having found nothing to do.
+    """Stamp a store of which a build that began at ``started_ns`` said ``report``, having found nothing to do.
 
-    A stamp that cannot be written is none.
+    What changed since then, or so short before that it may have changed again unseen, is not what was looked at: there
+    is no stamp then. Nor is there one where it cannot be written.
     """
     files = _looks([*_store_files(store), *map(str, work.encoder.paths)])
-    if any(look is None or look[1] > time.time_ns() - _SETTLED_NS for look in files.values()):
+    if any(look is None or look[1] > started_ns - _SETTLED_NS for look in files.values()):
         return
     view = work.encoder.spec.preprocess.view
     stamp = {
@@ -102,6 +108,7 @@ def _circumstances(catalogues: Sequence[Path], settings: Settings) -> dict[str, 
         "program": __version__,
         "folder": os.path.realpath("."),
         "catalogues": [os.path.realpath(path) for path in catalogues],
+        "database": settings.database,
         "encoder": settings.encoder,
         "metric": settings.metric,
         "exact_limit": settings.exact_limit,

@@ -38,11 +38,12 @@ class Store:
         self.base = self.path.parent
         self._below_base = os.path.join(self.base, "")
         self.faiss_folder = self.path / "faiss"
+        self._url: str | None = None
 
     @cached_property
     def database(self) -> Database:
         """The database: a file in the store, unless the settings name a server."""
-        url = database_url(self.path)
+        self._url = url = database_url(self.path)
         if url is None:
             return SqliteDatabase(self.path / DATABASE_FILE)
         from indexer.postgres import PostgresDatabase
@@ -59,6 +60,7 @@ class Store:
         with os_errors(f"creating {self.path}"):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with durable.writer_lock(self.path / "lock"), self.database.alone():
+            self._require_where_it_was()
             with os_errors(f"creating {self.path}"):
                 self.faiss_folder.mkdir(mode=0o700, exist_ok=True)
                 for folder in (self.path, self.faiss_folder):
@@ -102,15 +104,31 @@ class Store:
             )
         self.database.revision()
         with self.database.writing() as connection:
+            self._require_where_it_was()
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Self]:
-        """Give this store as one snapshot of its database has it, to this thread."""
+        """Give this store as one snapshot of its database has it, to this thread.
+
+        Raises:
+            StoreLocked: the database was moved since this store was opened.
+        """
+        self._require_where_it_was()
         with self.database.snapshot() as database:
             held = copy(self)
             held.database = database
             yield held
+
+    def _require_where_it_was(self) -> None:
+        """Hold a store that stays open to its settings: what is written to a database that was moved is lost.
+
+        Raises:
+            StoreLocked: it was moved.
+        """
+        _ = self.database  # which is opened at the place that counts
+        if self._url != database_url(self.path):
+            raise StoreLocked(f"the database of {self.path} was moved meanwhile", "start this program again")
 
     def revision(self) -> str | None:
         """Return the database's revision, None where nothing was ever written.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from typing import Protocol, Self, TypeVar
 
-from indexer.errors import IndexerError
+from indexer.errors import EngineUnavailable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -16,7 +16,7 @@ T_co = TypeVar("T_co", covariant=True)
 AHEAD = 2  # tasks for each worker: one at work, one waiting. What is on its way has an end, whatever there is to do.
 
 
-class ExecutorFailed(IndexerError):
+class ExecutorFailed(EngineUnavailable):
     """Workers cannot be reached, or a task ended its worker each time that it was tried: there is no result."""
 
 

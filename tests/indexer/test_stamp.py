@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from indexer import durable
+from indexer import build, durable
 from indexer.errors import REJECTED, StoreLocked
 from indexer.settings import load_settings
 from indexer.stamp import STAMP_FILE, unchanged_report
@@ -131,6 +132,8 @@ def test_a_build_is_made_where_something_else_is_asked(
     assert unchanged_report(STORE, [stamped], settings) is None
     assert unchanged_report(STORE, [], load_settings(STORE, {"metric": "l2"})) is None
     assert unchanged_report(STORE, [], load_settings(STORE, {}, {"INDEX_MAX_PIXELS": "100"})) is None
+    elsewhere = {"INDEX_DATABASE": "postgresql://host/name"}
+    assert unchanged_report(STORE, [], load_settings(STORE, {}, elsewhere)) is None
     monkeypatch.chdir(stamped)  # where names of files are shown otherwise
     assert unchanged_report(stamped.parent / STORE, [], settings) is None
 
@@ -161,6 +164,25 @@ def test_a_store_that_changed_a_moment_ago_is_not_stamped(
     index("build", catalogue)
     age(tiny_encoder)
     index("build")
+    assert not STAMP.exists()
+
+
+def test_an_encoder_that_changes_while_a_build_looks_at_files_is_not_stamped(
+    index: Command, catalogue: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index("build", catalogue)
+    age(STORE)
+    age(tiny_encoder)
+    looked = build._report
+
+    def and_then_it_changes(*arguments: Any) -> Any:
+        (tiny_encoder / "spec.json").touch()
+        monkeypatch.setattr("time.time_ns", lambda: now + 10**11)  # and the build takes its time
+        return looked(*arguments)
+
+    now = time.time_ns()
+    monkeypatch.setattr(build, "_report", and_then_it_changes)
+    assert index("build").code == 0
     assert not STAMP.exists()
 
 

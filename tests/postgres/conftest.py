@@ -28,6 +28,15 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def url(server: Server) -> str:
+    return empty_database(server)
+
+
+@pytest.fixture
+def other_url(server: Server) -> str:
+    return empty_database(server)
+
+
+def empty_database(server: Server) -> str:
     import psycopg
 
     name = f"index_{uuid4().hex}"

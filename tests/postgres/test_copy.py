@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from indexer import copy_database
+from indexer.errors import IndexNotFound, StoreLocked, UsageRefused
 from indexer.store import Store
 from indexer.tables import Item
 from tests.conftest import Command
@@ -93,7 +95,7 @@ def test_an_index_is_never_copied_over_another(index: Command, used: Path, url: 
     save(Path("second/a.jpg"), 5)
     assert index("build", "second", "--store", "second-index").code == 0
     refused = index("copy", "--to", url, "--store", "second-index")
-    assert (refused.code, "an index already" in refused.err) == (2, True)
+    assert (refused.code, "holds an index" in refused.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -110,3 +112,106 @@ def test_a_copy_that_is_killed_leaves_the_index_at_one_place(
     assert answers(index, used) == before
     at_server = index("status", "--json").json()["database"] == url
     assert at_server == (point == "copy.after_switch:1")
+    if (
+        point == "transaction.before_commit:1"
+    ):  # of the rows: none are there, and the copy is simply made again
+        assert index("copy", "--to", url).code == 0
+        assert answers(index, used) == before
+
+
+@pytest.mark.parametrize("point", ["transaction.before_commit:1", "copy.before_switch:1"])
+def test_a_copy_into_a_file_that_is_killed_is_made_again(
+    point: str, index: Command, used: Path, url: str
+) -> None:
+    assert index("copy", "--to", url).code == 0
+    before = answers(index, used)
+    environment = {**os.environ, "INDEX_FAILPOINT": f"{point}:kill"}
+    command = [sys.executable, "-m", "indexer", "copy", "--to", "sqlite"]
+    killed = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert answers(index, used)[:-1] == before[:-1]  # the check names what the kill left
+    assert index("copy", "--to", "sqlite").code == 0
+    assert answers(index, used) == before
+    assert index("status", "--json").json()["database"].endswith("catalog.db")
+
+
+def test_what_somebody_decides_meanwhile_is_refused_and_not_lost(
+    index: Command, used: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "indexer",
+        "decide",
+        "catalogue/cup/05.jpg",
+        "catalogue/cup/06.jpg",
+        "same",
+    ]
+    codes = []
+    copied = copy_database._copy_rows
+
+    def while_another_decides(*arguments: Any) -> Any:
+        rows = copied(*arguments)
+        codes.append(subprocess.run(command, capture_output=True, check=False).returncode)
+        return rows
+
+    monkeypatch.setattr(copy_database, "_copy_rows", while_another_decides)
+    assert index("copy", "--to", url).code == 0
+    assert codes == [StoreLocked.exit_code]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert index("status", "--json").json()["decisions"] == 2
+
+
+@pytest.mark.parametrize("place", ["server", "file"])
+def test_a_program_that_has_the_old_database_open_adds_nothing_to_it(
+    place: str, index: Command, used: Path, url: str
+) -> None:
+    if place == "file":
+        index("copy", "--to", url)
+    stale = Store(Path(".index"))
+    assert stale.database.exists()
+    assert index("copy", "--to", url if place == "server" else "sqlite").code == 0
+    with pytest.raises((StoreLocked, IndexNotFound)), stale.adding():
+        pass
+    with pytest.raises(StoreLocked, match="moved"), stale.snapshot():
+        pass
+    with pytest.raises(StoreLocked, match="moved"), stale.locked():
+        pass
+
+
+def test_each_file_that_is_left_is_kept(index: Command, used: Path, url: str, other_url: str) -> None:
+    for place in (url, "sqlite", other_url):
+        assert index("copy", "--to", place).code == 0
+    left = sorted(path.name for path in Path(".index").glob("catalog.db*"))
+    assert left == ["catalog.db.copied", "catalog.db.copied-again"]
+
+
+def test_a_variable_that_names_the_database_is_not_talked_over(
+    index: Command, used: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index("copy", "--to", url)
+    monkeypatch.setenv("INDEX_DATABASE", url)
+    refused = index("copy", "--to", "sqlite")
+    assert (refused.code, "unset it" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['"database" = "x"\n', 'database = """\nx"""\n', "[database]\nurl = 1\n"],
+    ids=["quoted", "lines", "table"],
+)
+def test_settings_that_cannot_be_replaced_are_left_as_they_are(
+    written: str, index: Command, used: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Path(".index/index.toml")
+    settings.write_text(written)
+    with pytest.raises(UsageRefused, match="cannot replace"):
+        copy_database._renamed(settings, url)
+    assert settings.read_text() == written
+
+
+def test_comments_and_empty_lines_around_the_setting_stay(index: Command, used: Path, url: str) -> None:
+    settings = Path(".index/index.toml")
+    settings.write_text("# database = see the wiki\n#\n\njobs = 1\n")
+    assert index("copy", "--to", url).code == 0
+    assert settings.read_text() == f'database = "{url}"\n# database = see the wiki\n#\n\njobs = 1\n'

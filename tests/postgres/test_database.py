@@ -160,6 +160,8 @@ def test_a_newer_schema_is_refused(database: PostgresDatabase) -> None:
     ("change", "error"),
     [
         (lambda _: "no URL", UsageRefused),
+        (lambda url: f"{url}?bogus=1", UsageRefused),
+        (lambda url: f"{url}?password=hunter2", UsageRefused),
         (lambda url: url.replace("postgresql+psycopg", "mysql"), UsageRefused),
         (lambda _: "postgresql+psycopg://postgres@127.0.0.1:1/nothing", EngineUnavailable),
         (lambda url: url.rsplit("/", 1)[0] + "/no_such_database", EngineUnavailable),
@@ -183,11 +185,52 @@ def test_a_url_that_leads_nowhere_is_told_by_name(
         assert (answer.code, "Traceback" in answer.err) == (error.exit_code, False), answer.err
 
 
+def test_a_schema_that_is_not_there_is_told(
+    index: Command, url: str, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INDEX_DATABASE", f"{url}?options=-csearch_path%3Dnowhere")
+    answer = index("build", catalogue)
+    assert (answer.code, "Traceback" in answer.err) == (UsageRefused.exit_code, False), answer.err
+
+
 def test_a_password_is_never_shown(server: Server, index: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INDEX_DATABASE", "postgresql+psycopg://me:s3cret@127.0.0.1:1/nothing")
     answer = index("status")
     assert answer.code == EngineUnavailable.exit_code
     assert "s3cret" not in answer.out + answer.err
+
+
+@pytest.mark.parametrize("ending", ["?password=hunter2", ":hunter2@h:5432/x"])
+def test_nor_is_one_of_a_url_that_cannot_be_meant(
+    ending: str, index: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INDEX_DATABASE", f"postgresql://u:12@34{ending}")
+    answer = index("status")
+    assert (answer.code, "hunter2" in answer.out + answer.err) == (UsageRefused.exit_code, False), answer.err
+
+
+def test_a_value_that_a_server_does_not_take_is_told(
+    index: Command, on_postgres: str, catalogue: Path
+) -> None:
+    Path("labels.csv").write_bytes(b"path,label\ncatalogue/cup/00.jpg,m\0g\n")
+    answer = index("build", catalogue, "--labels", "labels.csv")
+    assert (answer.code, "Traceback" in answer.err) == (UsageRefused.exit_code, False), answer.err
+    assert index("build", catalogue).code == 0
+
+
+def test_a_command_whose_lock_went_with_its_connection_commits_nothing_more(
+    database: PostgresDatabase,
+) -> None:
+    with database.alone():
+        with database.reading() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid != pg_backend_pid()"
+                )
+            )
+        with pytest.raises(EngineUnavailable), database.writing() as connection:
+            connection.execute(insert(Catalogue).values(catalogue_row("a")))
+    assert paths(database) == []
 
 
 def test_the_settings_of_a_store_name_its_server_too(
