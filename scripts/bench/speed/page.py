@@ -30,8 +30,9 @@ had offline: rclip and imagededup's network, which fetch their weights when they
 WATCHED = """
 ## What gets slower is seen
 
-`make speed` takes a small set of these ratios and holds them to the history in docs/speed-history.csv, once figures were
-kept there (`ARGS=--keep`): what is more than 15 % worse in three tries fails.
+`make speed`, which CI runs, takes a small set of these ratios and holds them to the history in
+[speed-history.csv](speed-history.csv), where `make speed ARGS=--keep` adds a line for each: what is more than 15 % worse in
+three tries is told, and fails once five figures of that kind of machine are known.
 """
 
 
