@@ -39,7 +39,7 @@ def draw_sample(batches: Batches, dim: int, size: int, count: int) -> Sample:
     low, high = np.full(dim, np.inf, np.float32), np.full(dim, -np.inf, np.float32)
     for _, some in batches():
         checked = require_vectors(some, dim)
-        vectors.append(checked[(-offset) % step :: step])
+        vectors.append(checked[(-offset) % step :: step].copy())  # else all of it would be held
         low = np.minimum(low, checked.min(axis=0, initial=np.inf))
         high = np.maximum(high, checked.max(axis=0, initial=-np.inf))
         offset += len(some)

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -59,3 +60,18 @@ def test_a_sample_is_spread_evenly_whatever_the_batches_and_knows_the_bounds_of_
 def test_vectors_that_are_not_finite_are_refused() -> None:
     with pytest.raises(VectorsInvalid):
         draw_sample(lambda: [(np.arange(1), np.full((1, 3), np.nan, np.float32))], 3, 1, 1)
+
+
+def test_no_more_of_the_batches_is_held_than_is_sampled() -> None:
+    batch_bytes = 1000 * 32 * 4
+
+    def batches() -> Iterator[Part]:
+        for start in range(0, 100_000, 1000):
+            yield np.arange(start, start + 1000), np.full((1000, 32), start, np.float32)
+
+    tracemalloc.start()
+    sample = draw_sample(batches, 32, 1000, 100_000)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(sample.vectors) == 1000
+    assert peak_bytes < 8 * batch_bytes
