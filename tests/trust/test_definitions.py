@@ -16,8 +16,9 @@ from indexer.tables import Base
 from tests.indexer.shop import make_shop
 
 FLIPS = 120
-# Type, name and table of each entry, the number of its first page, and its SQL.
-_ENTRY = re.compile(rb"((?:table|index)[ -~]{3,60}?).(CREATE [ -~\n\t]*)", re.DOTALL)
+# Type, name and table of each entry, the number of its first page, and its SQL up to its last bracket: what follows may be
+# printable too, and says how long the next entry is.
+_ENTRY = re.compile(rb"((?:table|index)[ -~]{3,60}?).(CREATE [ -~\n\t]*\))", re.DOTALL)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ BUILDS = ("first build", "incremental build")
 OF_EVERY_WRITER = {"transaction.before_commit", "transaction.after_commit"}
 # test_kill.py and test_builds.py go through these with every fault.
 OF_BUILDS = {point for point, _, _ in POINTS}
+# tests/postgres/test_copy.py kills at these: there is nowhere to move a database without a server.
+OF_MOVES = {"copy.before_switch", "copy.after_switch"}
 
 
 def killed_at(play: Play, name: str) -> list[str]:
@@ -41,7 +43,7 @@ def test_there_is_no_failpoint_at_which_nothing_is_killed(play: Play) -> None:
     """A passage that only a killed run's recovery comes to is among those of builds."""
     passed = {name: set(play.whole(name).passed) for name in JOBS}
     assert set.union(*(passed[name] for name in BUILDS)) <= OF_BUILDS | OF_EVERY_WRITER
-    assert set.union(OF_BUILDS, *passed.values()) == in_the_source()
+    assert set.union(OF_BUILDS, *passed.values()) == in_the_source() - OF_MOVES
 
 
 @pytest.mark.parametrize(
