@@ -16,9 +16,6 @@ from indexer.tables import Base
 from tests.indexer.shop import make_shop
 
 FLIPS = 120
-# Type, name and table of each entry, the number of its first page, and its SQL up to its last bracket: what follows may be
-# printable too, and says how long the next entry is.
-_ENTRY = re.compile(rb"((?:table|index)[ -~]{3,60}?).(CREATE [ -~\n\t]*\))", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +29,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / ".index"
 
 
+def spots(database: Path) -> list[int]:
+    """Where each definition's type, name and table lie in the file, and its SQL; between them is its first page's number."""
+    with closing(sqlite3.connect(database)) as connection:
+        told = connection.execute(
+            "SELECT type || name || tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        )
+        entries = [(head.encode(), sql.encode()) for head, sql in told]
+    content, found = database.read_bytes(), []
+    for head, sql in entries:
+        entry = re.search(b"(%s).{1,3}(%s)" % (re.escape(head), re.escape(sql)), content, re.DOTALL)
+        assert entry is not None, head
+        found += [at for part in (1, 2) for at in range(*entry.span(part))]
+    return found
+
+
 def rows(database: Path) -> dict[str, int]:
     with closing(sqlite3.connect(database)) as connection:
         return {
@@ -41,9 +53,9 @@ def rows(database: Path) -> dict[str, int]:
 
 
 def test_a_flipped_bit_in_a_definition_costs_no_row(store: Path, tmp_path: Path) -> None:
-    content, before = (store / "catalog.db").read_bytes(), rows(store / "catalog.db")
-    spots = [at for entry in _ENTRY.finditer(content) for part in (1, 2) for at in range(*entry.span(part))]
-    assert len(spots) > 2000
+    before, places = rows(store / "catalog.db"), spots(store / "catalog.db")
+    content = (store / "catalog.db").read_bytes()
+    assert len(places) > 2000
     assert {"decisions", "listings", "assigned_labels", "files"} <= {
         name for name, count in before.items() if count
     }
@@ -51,7 +63,7 @@ def test_a_flipped_bit_in_a_definition_costs_no_row(store: Path, tmp_path: Path)
     print(f"drawn from {seed}")
     draw = random.Random(seed)
     for number in range(FLIPS):
-        at, bit = draw.choice(spots), 1 << draw.randrange(8)
+        at, bit = draw.choice(places), 1 << draw.randrange(8)
         broken = bytearray(content)
         broken[at] ^= bit
         case = tmp_path / str(number)
