@@ -112,7 +112,7 @@ def _readable_rows(path: Path, table: Table, definition: str) -> Iterator[dict[s
                 # One damaged definition does not hide the other tables.
                 source.execute("PRAGMA writable_schema=ON")
                 names = _column_names(source, table)
-                if not names:
+                if len(names) != len(table.columns):  # none, or two that a damaged comma made one
                     _define(source, table, definition)
                     names = _column_names(source, table)
                 places = ", ".join(f"c{place}" for place in range(len(names)))

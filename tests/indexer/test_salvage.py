@@ -58,6 +58,7 @@ def test_rows_are_saved_whose_column_has_lost_its_name(index: Command, catalogue
         (b"CREATE TABLE decisions", b"CREAT\x05 TABLE decisions"),
         (b"tabledecisionsdecisions", b"tabledekisionsdecisions"),
         (b"tabledecisionsdecisions", b"tafledecisionsdecisions"),
+        (b"label TEXT, \n\tnote", b"label TEXT\x0c \n\tnote"),  # which joins two columns
         (b"CREATE TABLE listings", b"CREATE TABLE \x00istings"),
     ],
 )
