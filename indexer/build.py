@@ -51,7 +51,7 @@ def build(
         )
         generation = _commit(store, work, result, settings, rebuild_cache=rebuild_cache)
         report = _report(store, work, result, generation)
-        if _nothing_was_done(store, work, generation) and labels is None and exclude is None:
+        if _nothing_was_done(store, work, generation):
             leave_stamp(store.path, catalogues, settings, work, report, started_ns)
     report.seconds = round(time.monotonic() - started, 3)
     return report
@@ -81,11 +81,11 @@ def _commit(
 
 
 def _nothing_was_done(store: Store, work: Survey, generation: Committed) -> bool:
-    """Tell whether every file of every folder was as the generation before had it.
+    """Tell whether every file was as the generation before had it, and that can be seen of the files alone.
 
-    Not of a manifest, which is always read, nor of a database on a server, whose files nobody sees from here.
+    Of manifests each row is looked at, so that none counts as untouched; a server's database has no files here.
     """
-    is_seen = isinstance(store.database, SqliteDatabase) and not work.facts
+    is_seen = isinstance(store.database, SqliteDatabase)
     return is_seen and generation is work.previous and bool(work.plan.untouched)
 
 

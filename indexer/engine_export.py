@@ -15,6 +15,7 @@ from indexer.vectors.filters import Kind
 from indexer.vectors.open import open_vectors
 from indexer.vectors.protocol import Columns
 from retrieval.encoder import Space
+from retrieval.errors import VectorsInvalid
 from retrieval.similarity import Float32, Int64, Metric
 
 ATTRIBUTES = {"path": Kind.TEXT, "label": Kind.TEXT, "sha256": Kind.TEXT}
@@ -29,7 +30,7 @@ def export_to_engine(store: Store, url: str, space: str | None = None) -> int:
     generation.
 
     Raises:
-        UsageRefused: no such space or store, or vectors that are not compared by cosine.
+        UsageRefused: no such space or store, or vectors that are not compared by cosine, or are all zeros.
         EngineUnavailable: the server does not answer; what was there before still is.
         StoreDamaged: a row is not what was written.
     """
@@ -41,7 +42,13 @@ def export_to_engine(store: Store, url: str, space: str | None = None) -> int:
                 f"space {chosen.name!r} is compared by distance: a vector store takes vectors of unit length"
             )
         with closing(open_vectors(url, chosen.dim, ATTRIBUTES)) as engine:
-            engine.refill(_batches(store, connection, generation, chosen), generation.id)
+            try:
+                engine.refill(_batches(store, connection, generation, chosen), generation.id)
+            except VectorsInvalid as error:  # the encoder gave a picture a vector of nothing but zeros
+                raise UsageRefused(
+                    f"{url} does not take a vector of space {chosen.name!r}: {error}",
+                    "export to a file, or take the pictures out that have no direction: `index remove`",
+                ) from error
     return generation.item_count
 
 

@@ -24,8 +24,8 @@ HIDDEN_FOLDERS = frozenset(
     {"@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information", "trash"}
 )
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF", b"BM", b"II*\x00", b"MM\x00*")
-_name = attrgetter("name")
 BOX_MAGIC = b"ftyp"  # at byte 4 of HEIC and AVIF
+_name = attrgetter("name")
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 REFINED = (2, 3, 4, 6, 8, 12, 16, 32, 64)  # times what is asked for
-CODES_A_REFINED = (
-    100  # 4-bit codes that are gone through in the time in which one vector is refined, as measured
-)
+# 4-bit codes that are gone through in the time in which one vector is refined, as measured.
+CODES_A_REFINED = 100
 
 
 def least_effort(

@@ -19,8 +19,8 @@ from indexer.commands.options import common_options
 def command(url: str, store: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Move the index's database: every row is copied and held to what it was, then index.toml names the new place.
 
-    Nothing changes for who uses the index, and a copy that is stopped leaves it where it was. The file that a
-    database leaves behind is kept as catalog.db.copied.
+    Answers stay the same, and a copy that is stopped leaves the index where it was. A server that has the index open
+    refuses afterwards, until it is started again. The file that a database leaves behind is kept as catalog.db.copied.
 
     \b
     Example: index copy --to postgresql+psycopg://index@db.example/catalogue

@@ -26,7 +26,7 @@ R = TypeVar("R")
 _TOKEN = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 _TRIED_AGAIN = 3  # a task that ended four workers is at fault itself
 # A socket's path has 107 bytes, of which Ray's own names take most: the user's TMPDIR may be too long.
-_SHORT_FOLDER = "/tmp"  # noqa: S108  # what is made in it has a name that nobody guesses, and is this user's
+_SHORT_FOLDER = "/tmp"  # noqa: S108  (what is made in it has a name that nobody guesses, and is this user's)
 
 
 def _ray() -> Any:

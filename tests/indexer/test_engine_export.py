@@ -1,11 +1,13 @@
 """What `index export URL` puts into a vector store is the index's contents, and is found there by the same scores."""
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from indexer.checksums import embedding_checksum
 from indexer.engine_export import ATTRIBUTES
 from indexer.vectors.filters import Eq
 from indexer.vectors.open import open_vectors
@@ -74,6 +76,21 @@ def test_a_target_that_is_none_is_told(
     index("build", catalogue)
     answer = index("export", target)
     assert (answer.code, said in answer.err) == (code, True), answer.err
+
+
+def test_a_vector_without_a_direction_is_told(index: Command, catalogue: Path, workplace: Path) -> None:
+    index("build", catalogue)
+    zeros = bytes(4 * DIM)
+    with closing(sqlite3.connect(".index/catalog.db")) as database, database:
+        sha256, fingerprint = database.execute(
+            "SELECT sha256, fingerprint FROM items, encoders WHERE items.id = 1"
+        ).fetchone()
+        database.execute(
+            "UPDATE embeddings SET vector = ?, checksum = ? WHERE item_id = 1 AND space = 'copy'",
+            (zeros, embedding_checksum(fingerprint, "copy", sha256, zeros)),
+        )
+    answer = index("export", f"faiss://{workplace}/exported", "--space", "copy")
+    assert (answer.code, "Traceback" in answer.err, "'copy'" in answer.err) == (2, False, True), answer.err
 
 
 def test_vectors_that_are_compared_by_distance_are_refused(

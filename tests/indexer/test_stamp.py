@@ -131,8 +131,11 @@ def test_a_build_is_made_where_something_else_is_asked(
     assert unchanged_report(STORE, [], settings)
     assert unchanged_report(STORE, [stamped], settings) is None
     assert unchanged_report(STORE, [], load_settings(STORE, {"metric": "l2"})) is None
-    assert unchanged_report(STORE, [], load_settings(STORE, {}, {"INDEX_MAX_PIXELS": "100"})) is None
-    elsewhere = {"INDEX_DATABASE": "postgresql://host/name"}
+    assert (
+        unchanged_report(STORE, [], load_settings(STORE, {}, os.environ | {"INDEX_MAX_PIXELS": "100"}))
+        is None
+    )
+    elsewhere = os.environ | {"INDEX_DATABASE": "postgresql://host/name"}
     assert unchanged_report(STORE, [], load_settings(STORE, {}, elsewhere)) is None
     monkeypatch.chdir(stamped)  # where names of files are shown otherwise
     assert unchanged_report(stamped.parent / STORE, [], settings) is None
@@ -143,10 +146,8 @@ def test_globs_and_labels_are_always_looked_at(
     option: tuple[str, str], index: Command, stamped: Path
 ) -> None:
     Path("labels.csv").write_text("path,label\ncatalogue/cup/00.jpg,mug\n")
-    before = STAMP.read_bytes()
     index("build", stamped, *option)
     assert recalled() is None
-    assert STAMP.read_bytes() == before
 
 
 def test_a_manifest_is_always_read(index: Command, catalogue: Path, tiny_encoder: Path) -> None:
