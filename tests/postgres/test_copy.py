@@ -135,31 +135,25 @@ def test_a_copy_into_a_file_that_is_killed_is_made_again(
     assert index("status", "--json").json()["database"].endswith("catalog.db")
 
 
-def test_what_somebody_decides_meanwhile_is_refused_and_not_lost(
+def test_what_a_server_is_told_meanwhile_is_refused_and_not_lost(
     index: Command, used: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "indexer",
-        "decide",
-        "catalogue/cup/05.jpg",
-        "catalogue/cup/06.jpg",
-        "same",
-    ]
-    codes = []
+    """It takes no lock of the store: what is added waits for the database itself, and not for ever."""
+    refused = []
     copied = copy_database._copy_rows
 
-    def while_another_decides(*arguments: Any) -> Any:
+    def while_another_adds(*arguments: Any) -> Any:
         rows = copied(*arguments)
-        codes.append(subprocess.run(command, capture_output=True, check=False).returncode)
+        with pytest.raises(StoreLocked) as told, Store(Path(".index")).adding():
+            pass
+        refused.append(told.value)
         return rows
 
-    monkeypatch.setattr(copy_database, "_copy_rows", while_another_decides)
+    monkeypatch.setattr(copy_database, "_copy_rows", while_another_adds)
     assert index("copy", "--to", url).code == 0
-    assert codes == [StoreLocked.exit_code]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
-    assert index("status", "--json").json()["decisions"] == 2
+    assert len(refused) == 1
+    with Store(Path(".index")).adding():  # which is where the database is now
+        pass
 
 
 @pytest.mark.parametrize("place", ["server", "file"])
