@@ -8,10 +8,14 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, insert
 
 from indexer.build_report import BuildReport
+from indexer.committed import Committed
 from indexer.encoding import Encoded, Progress, encode_files, no_progress
+from indexer.engine.changes import follow
+from indexer.engine.collections import ENGINE
+from indexer.engine.filling import serves
 from indexer.errors import UsageRefused
 from indexer.file_rows import FileRow, changed_rows, replace_rows
-from indexer.generations import Committed, commit_generation
+from indexer.generations import commit_generation
 from indexer.settings import Settings
 from indexer.sqlite import SqliteDatabase
 from indexer.stamp import leave_stamp
@@ -67,7 +71,9 @@ def _commit(
     scanned = [listing.id for listing in work.listings]
     old = {path: entry for path, entry in work.rejections.items() if entry.catalogue_id in scanned}
     nothing_new = not rows and not removed and old == {entry.path: entry for entry in rejected}
-    if work.previous and nothing_new and work.same_encoder and work.same_metric and not rebuild_cache:
+    same_rules = work.same_encoder and work.same_metric and not rebuild_cache
+    if work.previous and nothing_new and same_rules and serves(store, work.previous, settings.vectors):
+        follow(store)
         return work.previous
 
     def change(connection: Connection) -> None:
@@ -76,16 +82,26 @@ def _commit(
         if rejected:
             connection.execute(insert(Rejection), [asdict(entry) for entry in rejected])
 
-    limit = settings.exact_limit
-    return commit_generation(store, work.encoder_id, work.metric, limit, change, rebuild_cache=rebuild_cache)
+    return commit_generation(
+        store,
+        work.encoder_id,
+        work.metric,
+        settings.exact_limit,
+        change,
+        vectors=settings.vectors,
+        rebuild_cache=rebuild_cache,
+    )
 
 
 def _nothing_was_done(store: Store, work: Survey, generation: Committed) -> bool:
     """Tell whether every file was as the generation before had it, and that can be seen of the files alone.
 
-    Of manifests each row is looked at, so that none counts as untouched; a server's database has no files here.
+    Of manifests each row is looked at, so that none counts as untouched; a server's database has no files here, nor have
+    an engine's vectors.
     """
-    is_seen = isinstance(store.database, SqliteDatabase)
+    is_seen = isinstance(store.database, SqliteDatabase) and all(
+        file.kind != ENGINE for file in generation.faiss.values()
+    )
     return is_seen and generation is work.previous and bool(work.plan.untouched)
 
 

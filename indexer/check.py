@@ -10,12 +10,22 @@ from sqlalchemy import Connection, func, inspect, select
 
 from indexer.calibrations import is_sound as calibration_is_sound
 from indexer.checksums import embedding_checksum, file_checksum, item_checksum
+from indexer.committed import Committed, current_generation
 from indexer.decisions import is_sound
 from indexer.duplicates.disposal import TRASH_FOLDER
 from indexer.duplicates.undo import unfinished
 from indexer.durable import TEMPORARY_SUFFIX
-from indexer.errors import IndexerError, IndexNotFound, NewerFormat, StoreDamaged, UsageRefused
-from indexer.generations import Committed, current_generation
+from indexer.engine.changes import unexplained, waiting
+from indexer.engine.collections import ENGINE, collection_of, unnamed
+from indexer.errors import (
+    EngineUnavailable,
+    IndexerError,
+    IndexNotFound,
+    NewerFormat,
+    StoreDamaged,
+    UsageRefused,
+    VectorsMissing,
+)
 from indexer.listings import is_sound as listing_is_sound
 from indexer.lookup import Gallery
 from indexer.nightly.findings import is_sound as finding_is_sound
@@ -35,6 +45,7 @@ from indexer.tables import (
     Night,
 )
 from indexer.tables import Finding as FindingRow
+from retrieval.encoder import Space
 
 _ROWS_AT_ONCE = 10_000
 # What a repair cannot mend row by row: the database has to be saved into a new one.
@@ -43,6 +54,8 @@ MALFORMED, UNREADABLE = "database-malformed", "unreadable"
 DECISION_DAMAGED, LISTING_DAMAGED = "decision-damaged", "listing-damaged"
 # What nothing but the encoder itself can mend.
 ENCODER_DIFFERS = "encoder-differs"
+# What only its operator can mend.
+ENGINE_UNREACHABLE = "engine-unreachable"
 # A file that a killed `index dedupe` may or may not have moved.
 DISPOSAL_UNFINISHED = "disposal-unfinished"
 
@@ -234,6 +247,9 @@ def _check_faiss(store: Store) -> Iterator[Finding]:
         return
     for space in generation.spec.spaces:
         file = generation.faiss[space.name]
+        if file.kind == ENGINE:
+            yield from _check_engine(store, generation, space)
+            continue
         path = store.faiss_path(file.sha256)
         try:
             index = store.read_faiss(
@@ -249,6 +265,27 @@ def _check_faiss(store: Store) -> Iterator[Finding]:
         if not np.array_equal(index.ids, held):
             message = f"space {space.name!r} holds other items than the database"
             yield Finding(Severity.DAMAGE, "faiss-differs", str(path), message)
+
+
+def _check_engine(store: Store, generation: Committed, space: Space) -> Iterator[Finding]:
+    """Hold every vector that an engine has to the database's; what still waits to be sent is no difference."""
+    with store.database.reading() as connection:
+        collection = collection_of(connection, generation, space)
+        if collection is None:
+            return
+        where = f"{collection.url} ({collection.name})"
+        if waits := waiting(connection, collection):
+            message = f"{waits} changes of space {space.name!r} are not sent yet; `index build` sends them"
+            yield Finding(Severity.STALE, "engine-behind", where, message)
+        try:
+            found = unexplained(connection, generation, space, collection)
+        except (VectorsMissing, StoreDamaged) as error:
+            yield Finding(Severity.DAMAGE, "engine-damaged", where, str(error))
+        except EngineUnavailable as error:
+            yield Finding(Severity.DAMAGE, ENGINE_UNREACHABLE, where, str(error))
+        else:
+            if found:
+                yield Finding(Severity.DAMAGE, "engine-differs", where, f"space {space.name!r}: {found}")
 
 
 def _check_encoder(store: Store) -> Iterator[Finding]:
@@ -305,8 +342,14 @@ def _check_residue(store: Store) -> Iterator[Finding]:
     try:
         with store.database.reading() as connection:
             kept = set(connection.execute(select(FaissFile.sha256).join(Generation)).scalars())
+            left = unnamed(connection)
     except StoreDamaged:
         return
+    for collection in left:
+        where = f"{collection.url} ({collection.name})"
+        yield Finding(
+            Severity.INFO, "residue", where, "a collection that no generation names; builds remove it"
+        )
     trash = store.path / TRASH_FOLDER  # holds the user's files, whatever they are called
     for path in sorted(store.path.rglob("*")):
         if path.is_relative_to(trash):

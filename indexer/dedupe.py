@@ -16,6 +16,7 @@ import numpy as np
 from sqlalchemy import select
 
 from indexer.calibrations import current_calibration
+from indexer.committed import require_generation
 from indexer.compared import require_comparable
 from indexer.decisions import Decisions
 from indexer.decoding.sandbox import Sandbox
@@ -30,14 +31,15 @@ from indexer.duplicates.report import DedupeReport
 from indexer.duplicates.scope import Scope
 from indexer.duplicates.watermark import seen_items
 from indexer.encoders import COPY_SPACE
+from indexer.engine.collections import ENGINE
 from indexer.errors import UsageRefused
 from indexer.executors.opening import open_executor
-from indexer.generations import require_generation
 from indexer.lookup import Gallery
 from indexer.settings import Settings
 from indexer.sound_rows import read_items
 from indexer.store import Store
 from indexer.tables import File
+from retrieval.search import NeighbourIndex, build_index
 from retrieval.similarity import Metric
 
 # Of encoders that say none, until `index calibrate` sets one.
@@ -80,13 +82,14 @@ def dedupe(
             raise UsageRefused(
                 f"space {chosen.name!r} holds vectors that are not normalised, which dedupe cannot join"
             )
-        index = None
+        index: NeighbourIndex | None = None
         if verify:
             require_comparable(generation.spec)
+        if verify and generation.faiss[chosen.name].kind != ENGINE:
             gallery = Gallery(store)
             gallery.follow(connection)
             gallery.open_current(connection, chosen)
-            generation, index = gallery.generation, gallery.open_index(chosen)
+            generation, index = gallery.generation, gallery.open_file(chosen)
         if seen is None:
             seen = seen_items(connection) if scope.new else 0
         ids = list(connection.execute(select(File.item_id).distinct().order_by(File.item_id)).scalars())
@@ -95,6 +98,14 @@ def dedupe(
         decisions = Decisions.read(connection)
         calibration = current_calibration(connection, generation.fingerprint, chosen.name)
     vectors = np.stack([items[id_].vector for id_ in ids]) if ids else np.empty((0, chosen.dim), np.float32)
+    if verify and index is None:  # all vectors are here: they are not asked of an engine one by one
+        index = build_index(
+            lambda: [(np.array(ids, np.int64), vectors)],
+            dim=chosen.dim,
+            metric=Metric.COSINE,
+            count=len(ids),
+            exact_limit=settings.exact_limit,
+        )
     if threshold is None:
         threshold = calibration.threshold if calibration else chosen.threshold or DEFAULT_THRESHOLD
     report = DedupeReport(

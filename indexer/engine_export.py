@@ -6,8 +6,8 @@ from contextlib import closing
 import numpy as np
 from sqlalchemy import Connection, select
 
+from indexer.committed import Committed, require_generation
 from indexer.errors import UsageRefused
-from indexer.generations import Committed, require_generation
 from indexer.sound_rows import ItemFacts, read_items
 from indexer.store import Store
 from indexer.tables import File

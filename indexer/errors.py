@@ -12,6 +12,7 @@ IndexerError
 ├── PermissionRefused    15   the system refused to read or write
 ├── WrongEncoder         16   the index was made with another encoder than the one at hand
 └── EngineUnavailable    17   a server or a cluster that was named does not answer
+    ├── VectorsMissing   17   a vector engine does not hold what it should
     └── ExecutorFailed   17   (in `executors`) workers cannot be reached, or die of a task
 """
 
@@ -88,6 +89,10 @@ class EngineUnavailable(IndexerError):
     """A server or a cluster that was named does not answer, or did not do what it was asked."""
 
     exit_code = 17
+
+
+class VectorsMissing(EngineUnavailable):
+    """A vector engine does not hold what it should: another engine answers there, or it lost its data."""
 
 
 class DiskFailed(StoreDamaged):

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
+from indexer.committed import require_generation
 from indexer.durable import replace_file
 from indexer.errors import UsageRefused
-from indexer.generations import require_generation
 from indexer.manifest import require_pyarrow
 from indexer.sound_rows import read_items
 from indexer.store import Store

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 from sqlalchemy import Connection, select
 
+from indexer.committed import Committed
 from indexer.dataset import Unusable
 from indexer.decisions import Decisions, DecisionVerdict
 from indexer.decoding.sandbox import Job, Sandbox, Wants
 from indexer.embedding import BATCH
 from indexer.encoders import COPY_SPACE
 from indexer.encoding import Progress
-from indexer.generations import Committed
 from indexer.lookup import Gallery
 from indexer.pair_list import read_pair_list
 from indexer.sound_rows import read_items

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection, select
 
-from indexer.generations import Committed
+from indexer.committed import Committed
 from indexer.sound_rows import read_items
 from indexer.tables import File
 from retrieval.encoder import Space

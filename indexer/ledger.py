@@ -8,8 +8,9 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, insert, select, update
 
 from indexer.checksums import file_checksum
+from indexer.committed import require_generation
 from indexer.errors import UsageRefused
-from indexer.generations import commit_generation, require_generation
+from indexer.generations import commit_generation
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import AssignedLabel, Catalogue, Exclusion, File, Item, Rejection
@@ -86,7 +87,12 @@ def remove(store: Store, paths: Sequence[Path], settings: Settings) -> Removal:
                 connection.execute(delete(File).where(File.path == path))
 
         committed = commit_generation(
-            store, generation.encoder_id, generation.metric, settings.exact_limit, change
+            store,
+            generation.encoder_id,
+            generation.metric,
+            settings.exact_limit,
+            change,
+            vectors=settings.vectors,
         )
     shown = [[store.shown_path(path) for path in group] for group in (excluded, forgotten)]
     return Removal(len(set(gone)), committed.id, *shown)

@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from indexer.checksums import listing_checksum
+from indexer.committed import require_generation
 from indexer.contents import content_at
 from indexer.database import REPAIR_HINT
 from indexer.decisions import checked_note
 from indexer.durable import failpoint
 from indexer.errors import StoreDamaged, UsageRefused
-from indexer.generations import require_generation
 from indexer.store import Store
 from indexer.tables import File, Item, Listing, now
 

@@ -15,17 +15,19 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from indexer.calibrations import Calibration, current_calibration, current_calibrations
+from indexer.committed import require_generation
 from indexer.database import REPAIR_HINT
 from indexer.encoders import BUILTIN, COPY_SPACE, EncoderFiles, read_encoder
-from indexer.errors import StoreDamaged, UsageRefused, WrongEncoder
-from indexer.generations import require_generation
+from indexer.engine.collections import ENGINE, collection_of
+from indexer.engine.search import EngineIndex, Opened
+from indexer.errors import EngineUnavailable, StoreDamaged, UsageRefused, VectorsMissing, WrongEncoder
 from indexer.sound_rows import FileFacts, ItemFacts, read_items
 from indexer.store import Store
 from indexer.tables import File
 from retrieval.encoder import Encoder, Space
 from retrieval.normalisation import DEPTH, normalised_scores
 from retrieval.ranking import rank
-from retrieval.search import Candidates, NeighbourIndex
+from retrieval.search import Candidates, NeighbourIndex, NeighbourSearch
 from retrieval.similarity import Float32, Float64, Int64, Metric, distance_from_score, scores
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class Gallery:
         self.store = store
         self._builtin = builtin
         self._indexes: dict[str, NeighbourIndex] = {}
+        self._opened: dict[str, Opened] = {}
         self._network: tuple[str, Encoder] | None = None
         with store.database.reading() as connection:
             self.generation = require_generation(connection, store)
@@ -166,13 +169,16 @@ class Gallery:
             allowed = _allowed_items(connection, where) if where else None
             depth = max(k, DEPTH) if space.name == COPY_SPACE else k
             whole_and_parts = [np.atleast_2d(query) for query in queries]
-            found = iter(self.open_index(space).search(np.concatenate(whole_and_parts), depth, allowed))
+            index = self.open_index(space, connection)
+            found = iter(index.search(np.concatenate(whole_and_parts), depth, allowed))
             proposals = [[next(found) for _ in vectors] for vectors in whole_and_parts]
             ids = sorted({int(id_) for parts in proposals for part in parts for id_ in part.ids})
             items = read_items(connection, self.generation, space, ids)
             meaning = current_calibration(connection, self.generation.fingerprint, space.name)
         return [
-            self._rank(vectors, sha256, parts, items, k, space, metric, threshold, where or {}, meaning)
+            self._rank(
+                vectors, sha256, parts, index.error, items, k, space, metric, threshold, where or {}, meaning
+            )
             for vectors, sha256, parts in zip(whole_and_parts, sha256s, proposals, strict=True)
         ]
 
@@ -180,8 +186,8 @@ class Gallery:
         """Open this snapshot's search structure; one that builds have overtaken and removed is no damage."""
         while True:
             try:
-                self.open_index(space)
-            except StoreDamaged:
+                self.open_index(space, connection)
+            except (StoreDamaged, VectorsMissing):
                 with self.store.database.reading() as later:
                     overtaken = require_generation(later, self.store).id != self.generation.id
                 if not overtaken:
@@ -202,18 +208,33 @@ class Gallery:
         if current.id != self.generation.id:
             if current.fingerprint != self.generation.fingerprint:
                 raise WrongEncoder("the index was rebuilt with another encoder meanwhile", "ask again")
-            self.generation, self._indexes = current, {}
+            self.generation, self._indexes, self._opened = current, {}, {}
 
     def open_ahead(self, space: Space) -> None:
         """Open the search structure before it is asked for; what is wrong with it, `find` says or finds overtaken."""
-        with suppress(StoreDamaged):
-            self.open_index(space)
+        with suppress(StoreDamaged, EngineUnavailable), self.store.database.reading() as connection:
+            self.open_index(space, connection)
 
-    def open_index(self, space: Space) -> NeighbourIndex:
-        """Return the search structure of a space, read once.
+    def open_index(self, space: Space, connection: Connection) -> NeighbourSearch:
+        """Return what searches a space, read or connected to once, as a snapshot has it.
 
         Raises:
             StoreDamaged: its file is not what was committed.
+            EngineUnavailable: its engine does not answer, or does not hold it.
+        """
+        collection = collection_of(connection, self.generation, space)
+        if collection is None:
+            return self.open_file(space)
+        opened = self._opened.get(space.name)
+        if opened is None or opened.collection != collection:  # what followed since is read anew
+            opened = self._opened[space.name] = Opened(collection, collection.open(space))
+        return EngineIndex(opened, self.generation, space, connection)
+
+    def open_file(self, space: Space) -> NeighbourIndex:
+        """Return the search structure that is a file, read once.
+
+        Raises:
+            StoreDamaged: it is not what was committed.
         """
         if space.name not in self._indexes:
             generation, file = self.generation, self.generation.faiss[space.name]
@@ -231,6 +252,7 @@ class Gallery:
         query: Float32,
         sha256: bytes | None,
         proposals: Sequence[Candidates],
+        error: float,
         items: Mapping[int, ItemFacts],
         k: int,
         space: Space,
@@ -243,7 +265,7 @@ class Gallery:
         if not ids:
             return []
         gallery = np.stack([items[id_].vector for id_ in ids])
-        own = self._scored(query, proposals, ids, gallery, space)
+        own = self._scored(query, proposals, error, ids, gallery, space)
         exact = own if metric is space.metric else scores(query[0], gallery, metric)
         unknown = [None] * len(ids)
         chances = unknown if meaning is None else meaning.probability(own).tolist()
@@ -276,7 +298,13 @@ class Gallery:
         ]
 
     def _scored(
-        self, query: Float32, proposals: Sequence[Candidates], ids: list[int], gallery: Float32, space: Space
+        self,
+        query: Float32,
+        proposals: Sequence[Candidates],
+        error: float,
+        ids: list[int],
+        gallery: Float32,
+        space: Space,
     ) -> Float64:
         """Score a query, by its whole or by its best part, with all contents that were proposed for any: (m,).
 
@@ -285,13 +313,11 @@ class Gallery:
         """
         table = np.stack([scores(vector, gallery, space.metric) for vector in query])
         for row, part in zip(table, proposals, strict=True):
-            if (
-                len(part.ids)
-                and np.abs(row[np.searchsorted(ids, part.ids)] - part.scores).max()
-                > FAISS_TOLERANCE + self.open_index(space).error
-            ):
-                file = self.store.faiss_path(self.generation.faiss[space.name].sha256)
-                raise StoreDamaged(f"{file} disagrees with the vectors in the database", REPAIR_HINT)
+            off = np.abs(row[np.searchsorted(ids, part.ids)] - part.scores).max(initial=0)
+            if off > FAISS_TOLERANCE + error:
+                named = self.generation.faiss[space.name]
+                what = named.sha256 if named.kind == ENGINE else self.store.faiss_path(named.sha256)
+                raise StoreDamaged(f"{what} disagrees with the vectors in the database", REPAIR_HINT)
         table[1:] -= PART_PENALTY
         best: Float64 = table.max(axis=0)
         return best

@@ -21,6 +21,7 @@ from indexer.check import (
     DECISION_DAMAGED,
     DISPOSAL_UNFINISHED,
     ENCODER_DIFFERS,
+    ENGINE_UNREACHABLE,
     LISTING_DAMAGED,
     MALFORMED,
     UNREADABLE,
@@ -29,9 +30,10 @@ from indexer.check import (
     check,
     items_without_vectors,
 )
+from indexer.committed import Committed, current_generation
 from indexer.duplicates.undo import finish
 from indexer.errors import IndexNotFound, StoreDamaged
-from indexer.generations import Committed, commit_generation, current_generation
+from indexer.generations import commit_generation
 from indexer.lost_catalogues import adopt_files
 from indexer.salvage import salvage
 from indexer.set_aside import set_aside_decisions, set_aside_listings
@@ -50,6 +52,7 @@ from indexer.tables import (
 )
 from indexer.tables import Finding as FindingRow
 
+_NOT_OURS = {ENCODER_DIFFERS, ENGINE_UNREACHABLE}  # to mend
 # Rows on which no others hang. Without its row a night is gone over again, which finds what is in the ledger already;
 # a finding may be told again, and is in its night's report. The calibration before a dropped one counts again, and
 # `index status` names it.
@@ -81,7 +84,7 @@ def repair(store: Store, settings: Settings) -> RepairReport:
     if any(finding.kind == DISPOSAL_UNFINISHED for finding in report.found):
         with store.writing():
             report.done += finish(store)
-    report.left = [finding for finding in _damage(report.found) if finding.kind == ENCODER_DIFFERS]
+    report.left = [finding for finding in _damage(report.found) if finding.kind in _NOT_OURS]
     if report.left == _damage(report.found):
         return report
     if {MALFORMED, UNREADABLE} & {finding.kind for finding in _damage(report.found)}:
@@ -224,6 +227,7 @@ def _rebuild(
                 generation.metric,
                 settings.exact_limit,
                 _no_change,
+                vectors=settings.vectors,
                 rebuild_cache=True,
             )
         done.append(f"wrote the FAISS files of generation {committed.id}")

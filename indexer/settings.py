@@ -29,6 +29,7 @@ TEMPLATE = """\
 # max_file_bytes = 268435456
 # decode_seconds = 15.0
 # database = "postgresql+psycopg://user@host/name"   # instead of catalog.db beside this file
+# vectors = "milvus://host:19530" # an engine that searches the vectors, from the next build on; "files": none
 # screen_owner = "seller"         # `index screen`: the attribute that says whom a picture belongs to
 # screen_key = "serial"           # the attribute that names one thing
 # screen_fpr = 0.01               # the share of genuine pictures that may be called not genuine
@@ -40,7 +41,7 @@ TEMPLATE = """\
 class Settings:
     """What a command runs with.
 
-    ``encoder`` and ``metric`` are None where the index itself decides, ``executor`` where work is done in this process.
+    ``encoder``, ``metric`` and ``vectors`` are None where the index itself decides, ``executor`` where work is done in this process.
     """
 
     encoder: str | None = None
@@ -51,6 +52,7 @@ class Settings:
     join_limit: int = JOIN_LIMIT
     limits: Limits = field(default_factory=Limits)
     database: str | None = None
+    vectors: str | None = None
     screen_owner: str | None = None
     screen_key: str | None = None
     screen_fpr: float = 0.01
@@ -63,6 +65,7 @@ _KINDS: Mapping[str, type] = {
     "jobs": int,
     "exact_limit": int,
     "database": str,
+    "vectors": str,
     "executor": str,
     "join_limit": int,
     "screen_owner": str,

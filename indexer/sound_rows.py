@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from indexer.checksums import embedding_checksum, file_checksum, item_checksum
+from indexer.committed import Committed
 from indexer.database import REPAIR_HINT
 from indexer.errors import StoreDamaged
-from indexer.generations import Committed, unpack_vectors
+from indexer.stored_vectors import unpack_vectors
 from indexer.tables import Embedding, File, Item
 from retrieval.encoder import Space
 from retrieval.similarity import Float32

@@ -4,13 +4,16 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from indexer.calibrations import current_calibrations
+from indexer.committed import Committed, require_generation
 from indexer.decisions import Decisions
-from indexer.generations import require_generation
+from indexer.engine.changes import waiting
+from indexer.engine.collections import collection_of
 from indexer.store import Store
 from indexer.tables import AssignedLabel, Catalogue, Exclusion, File, Item, Rejection
+from retrieval.encoder import Space
 
 
 @dataclass
@@ -94,10 +97,7 @@ def status(store: Store) -> Status:
             ],
             removed=[store.shown_path(path) for path in connection.execute(select(Exclusion.path)).scalars()],
             unfinished=connection.execute(staged).scalar_one(),
-            search={
-                name: {"kind": file.kind, "recall": file.recall, "bytes": file.size_bytes}
-                for name, file in generation.faiss.items()
-            },
+            search={space.name: _search(connection, generation, space) for space in spec.spaces},
             calibrations=[
                 calibration.summary()
                 for calibration in current_calibrations(
@@ -106,3 +106,17 @@ def status(store: Store) -> Status:
             ],
             store_bytes=sum(path.stat().st_size for path in store.path.rglob("*") if path.is_file()),
         )
+
+
+def _search(connection: Connection, generation: Committed, space: Space) -> dict[str, Any]:
+    """Say what searches a space; of an engine, where it is and how many changes wait to be sent to it."""
+    file = generation.faiss[space.name]
+    found = {"kind": file.kind, "recall": file.recall, "bytes": file.size_bytes}
+    collection = collection_of(connection, generation, space)
+    if collection is None:
+        return found
+    return found | {
+        "url": collection.url,
+        "collection": collection.name,
+        "waiting": waiting(connection, collection),
+    }

@@ -8,8 +8,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Text, cast, insert, or_, select, update
 
 from indexer.catalogue import Listing, list_catalogues, register_catalogues
+from indexer.committed import Committed, current_generation
 from indexer.encoders import BUILTIN, EncoderFiles, canonical_source, read_encoder
-from indexer.generations import Committed, current_generation
 from indexer.manifest import Facts, read_manifest
 from indexer.plan import Plan, Rejected, encoded_items, known_files, make_plan, old_rejections
 from indexer.settings import Settings

@@ -24,8 +24,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # The Alembic revision that these models describe; a test holds it to the newest migration.
-SCHEMA_REVISION = "0005"
-KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+SCHEMA_REVISION = "0006"
+KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 # Raised when what is stored beside the schema (checksums, FAISS files) changes its meaning.
 FORMAT_VERSION = 1
 
@@ -163,7 +163,10 @@ class Generation(Base):
 
 
 class FaissFile(Base):
-    """The FAISS file of one space of one generation, named by its SHA-256."""
+    """The FAISS file of one space of one generation, named by its SHA-256.
+
+    Where ``kind`` is ``engine`` it is no file, and ``sha256`` the name of a collection.
+    """
 
     __tablename__ = "faiss_files"
     generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"), primary_key=True)
@@ -172,6 +175,28 @@ class FaissFile(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     kind: Mapped[str] = mapped_column(String(16))
     recall: Mapped[float]
+
+
+class VectorCollection(Base):
+    """A collection of vectors on the engine at ``url``, from before it is made until after it is gone.
+
+    ``applied`` is the last change that the engine is known to have; None while it is being filled.
+    """
+
+    __tablename__ = "vector_collections"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    applied: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class VectorChange(Base):
+    """An item that came or went with a generation, until the engine is known to have it so."""
+
+    __tablename__ = "vector_changes"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (as above)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    item_id: Mapped[int] = mapped_column(BigInteger)
+    is_gone: Mapped[bool] = mapped_column(Boolean)
 
 
 class Decision(Base):

@@ -8,6 +8,7 @@ the caller scores what is proposed again.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -40,6 +41,17 @@ class Candidates:
 
     ids: Int64
     scores: Float32
+
+
+class NeighbourSearch(Protocol):
+    """Whatever finds the nearest vectors of one space: `NeighbourIndex`, or an engine elsewhere."""
+
+    @property
+    def error(self) -> float:
+        """How far a score that is proposed can be off."""
+
+    def search(self, queries: Float32, k: int, allowed: Int64 | None = None) -> list[Candidates]:
+        """See `NeighbourIndex.search`."""
 
 
 class NeighbourIndex:

@@ -25,6 +25,11 @@ _SHOWN_REJECTIONS = 10
 )
 @click.option("--jobs", type=int, help="Decoding processes.  [default: one for each core]")
 @executor_option
+@click.option(
+    "--vectors",
+    metavar="URL",
+    help="What searches the vectors: milvus://HOST:PORT[/NAME], or files.  [default: as before, or files]",
+)
 @common_options
 def command(
     catalogues: tuple[Path, ...],
@@ -34,6 +39,7 @@ def command(
     exclude: tuple[str, ...],
     jobs: int | None,
     executor: str | None,
+    vectors: str | None,
     store: Path | None,
     as_json: bool,
     quiet: bool,
@@ -53,7 +59,7 @@ def command(
     from indexer.stamp import unchanged_report
 
     path = locate_store(store)
-    flags = {"encoder": encoder, "metric": metric, "jobs": jobs, "executor": executor}
+    flags = {"encoder": encoder, "metric": metric, "jobs": jobs, "executor": executor, "vectors": vectors}
     settings = load_settings(path, flags)
     report = None if labels or exclude else unchanged_report(path, catalogues, settings)
     if report is None:
@@ -95,7 +101,7 @@ def _print(report: "BuildReport", *, quiet: bool, verbose: bool) -> None:
     rate = f", {report.encoded / report.seconds:.0f} images/s" if report.encoded and report.seconds else ""
     note(f"{report.store}, encoder {report.encoder}: {report.seconds:.1f} s{rate}", quiet=quiet)
     for space, search in report.search.items():
-        if search["kind"] != "flat":
+        if search["kind"] not in ("flat", "engine"):
             recall = f"measured recall@10 {search['recall']:.3f}"
             note(f"space {space}: approximate search, {recall}: more than exact_limit contents", quiet=quiet)
     if report.unmatched_labels:

@@ -1,7 +1,7 @@
 """`index status`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -43,7 +43,7 @@ def _print(found: "Status") -> None:
 
     encoder = found.encoder
     spaces = ", ".join(f"{name} ({dim})" for name, dim in encoder["spaces"].items())
-    searches = [f"{name}: {_how(search['kind'], search['recall'])}" for name, search in found.search.items()]
+    searches = [f"{name}: {_how(search)}" for name, search in found.search.items()]
     reasons = ", ".join(f"{count} {reason}" for reason, count in found.rejected_by_reason().most_common())
     facts = [
         ("index", f"{found.store} ({human_size(found.store_bytes)})"),
@@ -76,5 +76,11 @@ def _print(found: "Status") -> None:
     print_facts(facts)
 
 
-def _how(kind: str, recall: float) -> str:
-    return "exact" if kind == "flat" else f"approximate, beyond exact_limit; recall@10 {recall:.3f}"
+def _how(search: dict[str, Any]) -> str:
+    if search["kind"] == "flat":
+        return "exact"
+    recall = f"recall@10 {search['recall']:.3f}"
+    if "url" not in search:
+        return f"approximate, beyond exact_limit; {recall}"
+    waiting = f"; {search['waiting']} changes not sent yet" if search["waiting"] else ""
+    return f"{search['url']}, {recall}{waiting}"

@@ -109,7 +109,7 @@ class Surroundings:
         if allowed is not None and not len(allowed):
             return []
         query = case.vectors[space.name]
-        index = self._gallery.open_index(space)
+        index = self._gallery.open_index(space, self._connection)
         found = index.search(query[np.newaxis], count + 1, allowed)[0]
         proposed = found.ids[: count + 1].tolist()
         if proposed:
@@ -117,7 +117,7 @@ class Surroundings:
             exact = scores(query, np.stack([facts[id_].vector for id_ in proposed]), space.metric)
             if np.abs(exact - found.scores[: len(proposed)]).max() > FAISS_TOLERANCE + index.error:
                 raise StoreDamaged(
-                    f"the FAISS file of space {space.name!r} disagrees with the database", REPAIR_HINT
+                    f"what searches space {space.name!r} disagrees with the database", REPAIR_HINT
                 )
         return list(proposed)
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from retrieval.structures import Flat, read_structure, write_structure
 
 FORMAT = 1
 VECTORS_SUFFIX, COLUMNS_SUFFIX = ".faiss", ".npz"
+LOCK, _CURRENT = "lock", "CURRENT"
 _HINT = "it holds nothing that the database does not: remove the folder, and fill it again"
 
 
@@ -45,7 +47,23 @@ class Commits:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._current = folder / "CURRENT"
+        self._current = folder / _CURRENT
+
+    @staticmethod
+    def are_in(folder: Path) -> bool:
+        """Tell whether a folder holds a commit, sound or not."""
+        return (folder / _CURRENT).exists()
+
+    def remove(self) -> None:
+        """Remove all of them and the folder, unless other files lie there; for the writer alone."""
+        with os_errors(f"removing {self.folder}"):
+            if not self.folder.exists():
+                return
+            self._current.unlink(missing_ok=True)  # first: what it names is whole as long as it is there
+            self.collect(None)
+            (self.folder / LOCK).unlink(missing_ok=True)
+            with suppress(OSError):  # not empty
+                self.folder.rmdir()
 
     def last(self) -> Commit | None:
         """Return the last commit; None where there is none.

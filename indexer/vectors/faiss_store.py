@@ -13,7 +13,7 @@ from threading import RLock
 from indexer import durable
 from indexer.errors import UsageRefused, os_errors
 from indexer.vectors import arguments
-from indexer.vectors.commits import Commit, Commits
+from indexer.vectors.commits import LOCK, Commit, Commits
 from indexer.vectors.filters import Filter, Kind, checked
 from indexer.vectors.memory import Memory, empty_memory
 from indexer.vectors.protocol import Capabilities, Columns, Within
@@ -49,6 +49,16 @@ class FaissStore:
         self._is_writer = False
         self._load()
 
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Tell whether a folder holds a commit, sound or not."""
+        return Commits.are_in(folder)
+
+    @staticmethod
+    def remove(folder: Path) -> None:
+        """Remove a folder's commits, and the folder; one that is not there is as good as removed."""
+        Commits(folder).remove()
+
     def _load(self) -> None:
         """Take over the last commit's vectors and attributes."""
         read = self._commits.read()
@@ -73,7 +83,7 @@ class FaissStore:
         with os_errors(f"creating {self._commits.folder}"):
             durable.make_folder(self._commits.folder)
         with ExitStack() as taken:
-            taken.enter_context(durable.writer_lock(self._commits.folder / "lock"))
+            taken.enter_context(durable.writer_lock(self._commits.folder / LOCK))
             if self._commits.last() != self._commit:
                 self._load()
             self._commits.collect(self._commit)

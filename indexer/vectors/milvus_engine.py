@@ -124,6 +124,11 @@ class MilvusEngine:
             else:
                 self._client.create_alias(name, alias, **self._in_time)
 
+    def unpoint(self, alias: str) -> None:
+        """Have an alias stand for nothing."""
+        with self._answering(f"removing {alias}"):
+            self._client.drop_alias(alias, **self._in_time)
+
     def drop(self, name: str) -> None:
         """Remove a collection and all in it."""
         with self._answering(f"removing {name}"):

@@ -86,6 +86,14 @@ def switch(engine: MilvusEngine, name: str, collection: str) -> None:
     _drop(engine, before)
 
 
+def remove(engine: MilvusEngine, name: str) -> None:
+    """Remove a store and all its generations, if it is there; a collection of that name that is not ours stays."""
+    if engine.behind(name) not in (None, name):
+        engine.unpoint(name)
+    for left in list(_generations(engine, name)):
+        _drop(engine, left)
+
+
 def _make(engine: MilvusEngine, collection: str, dim: int, kinds: Kinds) -> None:
     engine.create(collection, dim, kinds)
     engine.create_mark(marks_of(collection))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from indexer.errors import UsageRefused
+from indexer.errors import UsageRefused, VectorsMissing
 from indexer.vectors.filters import Kind
 from indexer.vectors.protocol import VectorStore
 
@@ -24,39 +24,91 @@ _NAME, _PORT = "vectors", 19530
 
 
 def open_vectors(
-    url: str, dim: int, attributes: Mapping[str, Kind] | None = None, *, timeout_s: float = 60.0
+    url: str,
+    dim: int,
+    attributes: Mapping[str, Kind] | None = None,
+    *,
+    part: str = "",
+    create: bool = True,
+    timeout_s: float = 60.0,
 ) -> VectorStore:
     """Open the store of unit vectors of ``dim`` values that a URL names; one that is not there is made, empty.
 
-    ``attributes`` are what can be filtered by. A server has ``timeout_s`` seconds for each answer.
+    ``attributes`` are what can be filtered by. A server has ``timeout_s`` seconds for each answer. ``part`` is one of
+    several stores behind one URL. Without ``create`` the store has to be there, with a commit.
 
     Raises:
         UsageRefused: no such URL, pymilvus is missing, or the store holds other vectors or attributes.
         StoreDamaged, NewerFormat: of a folder: what was committed cannot be read.
+        VectorsMissing: it is not there.
         EngineUnavailable: the server does not answer.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in KNOWN:
+    scheme, attributes = require_known(url), attributes or {}
+    if scheme == "faiss":
+        from indexer.vectors.faiss_store import FaissStore
+
+        folder = _path(url) / part
+        if not create and not FaissStore.is_in(folder):
+            raise _missing(url, part)
+        return FaissStore(folder, dim, attributes)
+
+    from indexer.vectors.milvus_store import MilvusStore
+
+    engine, name = _engine(url, part, timeout_s)
+    if not create and engine.behind(name) is None:
+        raise _missing(url, part)
+    return MilvusStore(engine, name, dim, attributes, distributed=scheme != "milvus+lite")
+
+
+def drop_vectors(url: str, part: str, *, timeout_s: float = 60.0) -> None:
+    """Remove one of several stores behind a URL, if it is there, and all in it.
+
+    Raises:
+        UsageRefused, EngineUnavailable: see ``open_vectors``.
+    """
+    if require_known(url) == "faiss":
+        from indexer.vectors.faiss_store import FaissStore
+
+        FaissStore.remove(_path(url) / part)
+        return
+    from indexer.vectors.milvus_generations import remove
+
+    engine, name = _engine(url, part, timeout_s)
+    remove(engine, name)
+    engine.close()
+
+
+def require_known(url: str) -> str:
+    """Return the scheme of a URL.
+
+    Raises:
+        UsageRefused: it names no vector store that is known.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme not in KNOWN:
         raise UsageRefused(
             f"{url!r} names no vector store that is known", f"known are: {', '.join(KNOWN.values())}"
         )
-    attributes = attributes or {}
-    if parts.scheme == "faiss":
-        from indexer.vectors.faiss_store import FaissStore
+    return scheme
 
-        return FaissStore(_path(url, parts), dim, attributes)
 
+def _missing(url: str, part: str) -> VectorsMissing:
+    return VectorsMissing(f"{url} does not hold the vectors {part}", "`index build` fills it again")
+
+
+def _engine(url: str, part: str, timeout_s: float) -> "tuple[MilvusEngine, str]":
+    """Connect; return the connection, and what the store is called there."""
     from indexer.vectors.milvus_engine import MilvusEngine
-    from indexer.vectors.milvus_store import MilvusStore
 
+    parts = urlsplit(url)
     if parts.scheme == "milvus+lite":
-        path = _path(url, parts)
+        path = _path(url)
         if path.suffix != ".db":
             raise UsageRefused(f"{url}: its files are called *.db", f"use {KNOWN[parts.scheme]}")
         engine, name = MilvusEngine(url, str(path), "", timeout_s), _NAME
     else:
         engine, name = _server(url, parts, timeout_s), parts.path.strip("/") or _NAME
-    return MilvusStore(engine, name, dim, attributes, distributed=parts.scheme != "milvus+lite")
+    return engine, f"{name}_{part}" if part else name
 
 
 def _server(url: str, parts: SplitResult, timeout_s: float) -> "MilvusEngine":
@@ -76,7 +128,8 @@ def _server(url: str, parts: SplitResult, timeout_s: float) -> "MilvusEngine":
     return MilvusEngine(url, f"https://{shown}:{port}", os.environ.get(TOKEN, ""), timeout_s)
 
 
-def _path(url: str, parts: SplitResult) -> Path:
+def _path(url: str) -> Path:
+    parts = urlsplit(url)
     if parts.netloc or not parts.path.startswith("/") or parts.query or parts.fragment:
         raise UsageRefused(f"{url} names no absolute path", f"use {KNOWN[parts.scheme]}")
     return Path(unquote(parts.path))

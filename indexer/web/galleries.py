@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from indexer.committed import Committed, require_generation
 from indexer.errors import IndexNotFound, WrongEncoder
-from indexer.generations import Committed, require_generation
 from indexer.lookup import Gallery
 from indexer.store import Store
 

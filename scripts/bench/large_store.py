@@ -17,7 +17,8 @@ sys.path.insert(0, str(ROOT))
 
 from indexer import Index  # noqa: E402  (found by the line above)
 from indexer.checksums import embedding_checksum, file_checksum, item_checksum  # noqa: E402
-from indexer.generations import Committed, commit_generation, require_generation  # noqa: E402
+from indexer.committed import Committed, require_generation  # noqa: E402
+from indexer.generations import commit_generation  # noqa: E402
 from indexer.store import Store  # noqa: E402
 from indexer.tables import Catalogue, Embedding, File, Item  # noqa: E402
 from retrieval.search import EXACT_LIMIT  # noqa: E402

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from indexer import Index
 from indexer.errors import IndexNotFound
-from indexer.generations import require_generation
+from indexer.committed import require_generation
 from indexer.store import Store
 from indexer.web.galleries import Galleries
 from tests.pictures import save

@@ -1,0 +1,64 @@
+"""Move an index's vectors to an engine, to another one, or back into files: filled, held to the database, switched."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from indexer.committed import require_generation
+from indexer.engine.filling import FILES
+from indexer.errors import UsageRefused
+from indexer.generations import commit_generation
+from indexer.settings import Settings
+from indexer.store import Store
+from retrieval.similarity import Metric
+
+
+@dataclass(frozen=True)
+class VectorsCopied:
+    """Where the vectors are now, the generation that says so, and the recall@10 that was measured, by space."""
+
+    target: str
+    generation: int
+    vectors: int
+    recall: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return asdict(self)
+
+
+def copy_vectors(store: Store, url: str, settings: Settings) -> VectorsCopied:
+    """Put the vectors where ``url`` says (``files``: into the store), and use them there from a new generation on.
+
+    Until that is committed, and where this does not come to its end, answers come from where they were.
+
+    Raises:
+        UsageRefused: no such URL, the settings say another, or there is no space that an engine can search.
+        EngineUnavailable, StoreLocked, NoSpace, PermissionRefused: the vectors stay where they were.
+    """
+    if settings.vectors not in (None, url):
+        raise UsageRefused(
+            f"the settings say vectors = {settings.vectors!r}: the next build would move them back",
+            "change that in index.toml or INDEX_VECTORS, or take it out, and copy again",
+        )
+    with store.writing():
+        with store.database.reading() as connection:
+            before = require_generation(connection, store)
+        if url != FILES and all(space.metric is not Metric.COSINE for space in before.spec.spaces):
+            raise UsageRefused("an engine takes vectors that are compared by cosine, and this index has none")
+        committed = commit_generation(
+            store,
+            before.encoder_id,
+            before.metric,
+            settings.exact_limit,
+            _no_change,
+            vectors=url,
+            rebuild_cache=True,
+        )
+    recall = {name: file.recall for name, file in committed.faiss.items()}
+    return VectorsCopied(url, committed.id, committed.item_count * len(recall), recall)
+
+
+def _no_change(connection: Connection) -> None:
+    """Leave the rows as they are."""
