@@ -11,7 +11,7 @@ from indexer.build_report import BuildReport
 from indexer.committed import Committed
 from indexer.encoding import Encoded, Progress, encode_files, no_progress
 from indexer.engine.changes import follow
-from indexer.engine.collections import ENGINE
+from indexer.engine.collections import ENGINE, remove_unnamed
 from indexer.engine.filling import serves
 from indexer.errors import UsageRefused
 from indexer.file_rows import FileRow, changed_rows, replace_rows
@@ -74,6 +74,7 @@ def _commit(
     same_rules = work.same_encoder and work.same_metric and not rebuild_cache
     if work.previous and nothing_new and same_rules and serves(store, work.previous, settings.vectors):
         follow(store)
+        remove_unnamed(store)
         return work.previous
 
     def change(connection: Connection) -> None:

@@ -11,7 +11,7 @@ before the transaction         embeddings that no file refers to: the next build
 while a FAISS file is written  a ``*.tmp`` file: the next writer removes it
 after it, before the commit    a complete FAISS file that no generation names: the next writer removes it
 after the commit               FAISS files of generations that are not kept: the next writer removes them
-while an engine is filled      a collection that no generation names: the next writer that commits removes it
+while an engine is filled      a collection that no generation names: the next build removes it
 after the commit               changes that the engine does not have: the next writer sends them
 =============================  ==========================================================================
 """

@@ -32,6 +32,7 @@ from indexer.check import (
 )
 from indexer.committed import Committed, current_generation
 from indexer.duplicates.undo import finish
+from indexer.engine.changes import note_gone
 from indexer.errors import IndexNotFound, StoreDamaged
 from indexer.generations import commit_generation
 from indexer.lost_catalogues import adopt_files
@@ -159,6 +160,7 @@ def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None
                     connection.execute(delete(Embedding).where(Embedding.item_id == id_))
                     connection.execute(delete(File).where(File.item_id == id_))
                     connection.execute(delete(Item).where(Item.id == id_))
+                    note_gone(connection, [id_])
                 elif finding.kind in _ALONE:
                     connection.execute(delete(_ALONE[finding.kind]).where(_ALONE[finding.kind].id == id_))
                 elif finding.kind == "vector-damaged":

@@ -29,9 +29,13 @@ def note_changes(connection: Connection, up_to: int, dropped: Sequence[int]) -> 
     """Note the items that files hold beyond ``up_to``, and which of those up to it are gone."""
     new = select(File.item_id, literal(value=False)).where(File.item_id > up_to).distinct()
     connection.execute(insert(VectorChange).from_select(["item_id", "is_gone"], new.order_by(File.item_id)))
-    gone = [{"item_id": id_, "is_gone": True} for id_ in dropped if id_ <= up_to]
-    if gone:
-        connection.execute(insert(VectorChange), gone)
+    note_gone(connection, [id_ for id_ in dropped if id_ <= up_to])
+
+
+def note_gone(connection: Connection, ids: Sequence[int]) -> None:
+    """Note items that left the database."""
+    if ids:
+        connection.execute(insert(VectorChange), [{"item_id": id_, "is_gone": True} for id_ in ids])
 
 
 def forget_changes(connection: Connection) -> None:
@@ -67,7 +71,8 @@ def follow(store: Store) -> None:
             if (collection := collection_of(connection, generation, space)) is not None
             and (collection.applied or 0) < newest
         }
-    if not behind:
+        noted = connection.execute(select(func.count()).select_from(VectorChange)).scalar_one()
+    if not noted:
         return
     try:
         for space, collection in behind.values():

@@ -5,13 +5,14 @@ before the collection is made and removed after it is gone, so that none is ever
 """
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
 from indexer.committed import Committed
 from indexer.database import REPAIR_HINT
-from indexer.errors import EngineUnavailable, StoreDamaged
+from indexer.errors import EngineUnavailable, StoreDamaged, VectorsMissing
 from indexer.store import Store
 from indexer.tables import FaissFile, VectorChange, VectorCollection
 from indexer.vectors.open import drop_vectors, open_vectors
@@ -57,9 +58,15 @@ def collection_of(connection: Connection, generation: Committed, space: Space) -
     return Collection(row.name, row.url, row.applied)
 
 
-def register(store: Store, url: str) -> Collection:
-    """Give a collection that is about to be made its name and its row."""
+def new_collection(store: Store, url: str, space: Space) -> Collection:
+    """Give a collection that is about to be made its name and its row.
+
+    Raises:
+        UsageRefused, EngineUnavailable: no such URL, or nothing answers there; nothing was written down.
+    """
     collection = Collection(secrets.token_hex(8), url, None)
+    with suppress(VectorsMissing):  # as it has to be
+        collection.open(space).close()
     with store.database.writing() as connection:
         connection.execute(insert(VectorCollection).values(name=collection.name, url=url))
     return collection

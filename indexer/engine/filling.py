@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, update
 
 from indexer.committed import Committed, CommittedFaiss
 from indexer.durable import failpoint
-from indexer.engine.collections import ENGINE, Collection, collection_of, newest_change, register
+from indexer.engine.collections import ENGINE, Collection, collection_of, new_collection, newest_change
 from indexer.engine.differences import differences
 from indexer.errors import EngineUnavailable, StoreDamaged, UsageRefused, VectorsMissing
 from indexer.store import Store
@@ -123,7 +123,7 @@ def _serves(store: Store, generation: Committed, space: Space, wanted: str) -> b
 
 def _fill(store: Store, encoder_id: int, space: Space, url: str) -> tuple[CommittedFaiss, int]:
     """Fill a new collection; return what a generation is to name, and the newest item that it may hold."""
-    collection = register(store, url)
+    collection = new_collection(store, url, space)
     failpoint("engine.registered")
     with (
         store.database.reading() as connection,

@@ -7,13 +7,16 @@ put in by the store's own transaction and have sound checksums: everything but t
 import hashlib
 import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Connection, insert, select
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts/bench/speed")]
+
+from simulated import simulated  # noqa: E402
 
 from indexer import Index  # noqa: E402  (found by the line above)
 from indexer.checksums import embedding_checksum, file_checksum, item_checksum  # noqa: E402
@@ -29,8 +32,13 @@ LABELS, COSINE = 100, 0.95
 _AT_ONCE = 2000
 
 
-def make_large_store(folder: Path, count: int, pairs: int, seed: int = 0) -> Store:
-    """Make ``folder``/catalogue and its index, with the built-in encoder's spaces."""
+def make_large_store(
+    folder: Path, count: int, pairs: int, seed: int = 0, like: Mapping[str, np.ndarray] | None = None
+) -> Store:
+    """Make ``folder``/catalogue and its index, with the built-in encoder's spaces.
+
+    ``like`` are real (n, dim) vectors by space, which those that are drawn then lie like.
+    """
     bases = []
     for number in range(BASES):
         buffer = io.BytesIO()
@@ -50,7 +58,7 @@ def make_large_store(folder: Path, count: int, pairs: int, seed: int = 0) -> Sto
     with store.writing():
         with store.database.reading() as connection:
             generation = require_generation(connection, store)
-        rows = _Rows(store, generation, paths, pairs, np.random.default_rng(seed))
+        rows = _Rows(store, generation, paths, pairs, np.random.default_rng(seed), like or {})
         commit_generation(store, generation.encoder_id, generation.metric, EXACT_LIMIT, rows.insert)
     return store
 
@@ -65,10 +73,12 @@ class _Rows:
         paths: list[Path],
         pairs: int,
         generator: np.random.Generator,
+        like: Mapping[str, np.ndarray],
     ) -> None:
         self._store, self._generation, self._paths = store, generation, paths
         self._vectors = {
-            space.name: _vectors(generator, len(paths), pairs, space.dim) for space in generation.spec.spaces
+            space.name: _vectors(generator, len(paths), pairs, space.dim, like.get(space.name))
+            for space in generation.spec.spaces
         }
 
     def insert(self, connection: Connection) -> None:
@@ -108,9 +118,14 @@ class _Rows:
         return values | {"vector": blob, "checksum": checksum}
 
 
-def _vectors(generator: np.random.Generator, count: int, pairs: int, dim: int) -> np.ndarray:
+def _vectors(
+    generator: np.random.Generator, count: int, pairs: int, dim: int, like: np.ndarray | None
+) -> np.ndarray:
     """Draw (count, dim) unit vectors; the last ``pairs`` lie near the first ones."""
-    vectors = _unit(generator.standard_normal((count, dim), np.float32))
+    if like is None:
+        vectors = _unit(generator.standard_normal((count, dim), np.float32))
+    else:
+        vectors = simulated(like, count, 0)
     near = vectors[:pairs]
     across = generator.standard_normal((pairs, dim), np.float32)
     across = _unit(across - (across * near).sum(axis=1, keepdims=True) * near)

@@ -21,6 +21,7 @@ from indexer.vectors.open import TOKEN, open_vectors
 from indexer.vectors.protocol import VectorStore
 from tests.engines.catalogue import COUNT, DIM, KINDS, Catalogue, make, outdated
 from tests.engines.server import milvus_server
+from tests.pictures import make_catalogue
 
 OWN = "INDEX_TEST_MILVUS_URL"
 NEEDS = {
@@ -87,6 +88,20 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             unique = f"test_{uuid.uuid4().hex[:8]}_"
             running.callback(remove_stores, url, unique)
             yield Engine(name, f"{url.rstrip('/')}/{unique}", "")
+
+
+@pytest.fixture
+def pictures(workplace: Path) -> Path:
+    """24 pictures in a folder per class, for an index."""
+    return make_catalogue(workplace / "catalogue")
+
+
+@pytest.fixture
+def url(engine: Engine) -> str:
+    """Where an index's vectors come to lie, which nobody else uses."""
+    if engine.name == "milvus+lite":
+        pytest.skip("milvus-lite is one store in one process at a time")
+    return engine.url(f"i{uuid.uuid4().hex[:8]}")
 
 
 @pytest.fixture(scope="session")
