@@ -233,7 +233,7 @@ TAIL = """
 * **10 million, on one large machine.** Memory is no trouble: the structures of both spaces take some 6 GiB. The commit is:
   each build writes them anew. Before that a night's rows are still few for SQLite, whose file grows to the size above; its
   one writer is enough. What to do: `--executor` for the first encoding, PostgreSQL where several machines ask, and search
-  structures that take additions, which a vector engine has (`indexer/vectors`) and the index's own files do not.
+  structures that take additions, which a vector engine has (`--vectors`) and the index's own files do not.
 * **1 billion, on tens of machines.** The database has terabytes of vectors: they belong into objects beside it, by shard, and
   the rows into a partitioned PostgreSQL; one advisory lock for all writers becomes one a partition. Whole vectors in
   memory (HNSW) cost several times what compressed ones do; IVF-RaBitQ with the refinement on disk, or DiskANN, is the
@@ -245,9 +245,10 @@ TAIL = """
 
 ## What is built of it
 
-Builds and joins over Ray's workers (`--executor`), joins by cells with a measured recall, the database on PostgreSQL, vectors
-in Milvus by `index export`; each was run on one machine ([guide](guide.md#more-than-one-machine), [engines](engines.md)). A
-query that asks a vector engine, shards, and structures that take additions are not built.
+Builds and joins over Ray's workers (`--executor`), joins by cells with a measured recall, the database on PostgreSQL, and
+vectors on Milvus, which takes additions and is asked by queries (`--vectors`); each was run on one machine
+([guide](guide.md#more-than-one-machine), [engines](engines.md)). Shards of the database are not built, nor is a join that
+reads its vectors from the engine: a night reads all of them from the database.
 """
 
 

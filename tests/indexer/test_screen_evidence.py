@@ -272,5 +272,5 @@ def test_search_structures_that_disagree_with_the_database_give_no_verdict(
                 "UPDATE embeddings SET vector = ?, checksum = ? WHERE space = 'copy' AND item_id = ?",
                 (other, embedding_checksum(fingerprint, "copy", sha256, other), item),
             )
-    with pytest.raises(StoreDamaged, match="FAISS file of space 'copy' disagrees with the database"):
+    with pytest.raises(StoreDamaged, match="what searches space 'copy' disagrees with the database"):
         judged(own, shared, copy_of(3), claimed(3))
