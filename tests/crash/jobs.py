@@ -86,7 +86,10 @@ def malformed_database(folder: Path) -> None:
 
 
 OLDER_SCHEMA = _sql(
-    *(f"DROP TABLE {table}" for table in ("vector_collections", "vector_changes", "nights", "findings", "listings", "watermarks")),
+    *(
+        f"DROP TABLE {table}"
+        for table in ("vector_collections", "vector_changes", "nights", "findings", "listings", "watermarks")
+    ),
     "UPDATE alembic_version SET version_num = '0002'",
 )
 DAMAGE: dict[str, tuple[tuple[Command, ...], Callable[[Path], None]]] = {

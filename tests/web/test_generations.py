@@ -11,8 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from indexer import Index
-from indexer.errors import IndexNotFound
 from indexer.committed import require_generation
+from indexer.errors import IndexNotFound
 from indexer.store import Store
 from indexer.web.galleries import Galleries
 from tests.pictures import save
