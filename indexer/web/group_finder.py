@@ -1,7 +1,8 @@
 """Finds the duplicate groups of each generation in the background, by `index dedupe` in a process of its own.
 
 A join of all vectors takes seconds to minutes of every core: in its own process, with a low priority, it is requests
-that come first. While it is at work, the groups of the generation before are shown.
+that come first. While it is at work, the groups of the generation before are shown; where there are none, somebody
+waits for them, and the priority is an ordinary one.
 """
 
 import json
@@ -89,8 +90,9 @@ class GroupFinder:
             stderr=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": import_path()},
         )
-        with suppress(OSError):  # it ended already
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+        if self.found is not None:
+            with suppress(OSError):  # it ended already
+                os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
         if self._ended.is_set():  # `stop` may have looked before there was a process to end
             process.terminate()
         out, words = process.communicate()

@@ -29,7 +29,7 @@ NEEDED = (
     "cv2",
 )
 # Groups are computed by a process of its own, and the machine may be busy.
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 # Without these, Chromium looks for updates and its makers' hosts, which has nothing to do with the page.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]

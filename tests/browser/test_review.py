@@ -10,12 +10,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Opened = Callable[..., "Page"]
-expect = pytest.importorskip("playwright.sync_api", reason="the page is tested by `make test-web`").expect
+playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested by `make test-web`")
+expect, TimeoutError = playwright.expect, playwright.TimeoutError  # noqa: A001  (it is what a wait raises)
 
 
 def open_review(open_page: Opened, address: str, query: str = "") -> "Page":
     page = open_page(f"{address}/#/review{query}")
-    page.wait_for_selector(".desk .reason")
+    try:
+        page.wait_for_selector(".desk .reason")
+    except TimeoutError as error:
+        queue = page.request.get(f"{address}/api/v1/groups").text()[:500]
+        raise AssertionError(
+            f"no pair came; the page says {page.inner_text('main')!r}, the server {queue}"
+        ) from error
     return page
 
 
