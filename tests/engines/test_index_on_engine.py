@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,6 +25,9 @@ from tests.engines.held import (
 from tests.engines.relay import wire_to
 from tests.pictures import save
 from tests.tiny_encoder import write_tiny_encoder
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 UNAVAILABLE, DAMAGED = 17, 12
 
@@ -92,6 +96,29 @@ def test_an_index_that_is_open_follows_what_another_commits(index: Command, pict
         save(pictures / "cup/new.jpg", 900)
         index("build")
         assert opened.query(pictures / "cup/new.jpg", 1)[0].path == "catalogue/cup/new.jpg"
+
+
+def test_a_server_asks_the_engine_and_follows_builds(index: Command, pictures: Path, url: str) -> None:
+    pytest.importorskip("fastapi", reason="needs: pip install 'siamese-index[serve]'")
+    from tests.web.conftest import serving
+
+    def nearest(client: "TestClient", picture: Path) -> tuple[str, float]:
+        sent = [("image", (picture.name, picture.read_bytes()))]
+        best = client.post("/api/v1/query", files=sent).json()["queries"][0]["results"][0]
+        return Path(best["path"]).name, best["score"]
+
+    index("build", pictures, "--vectors", url)
+    with serving(Path(".index")) as client:
+        assert nearest(client, pictures / "cup/00.jpg") == ("00.jpg", 1)
+        new = save(pictures / "cup/new.jpg", 900)
+        assert nearest(client, new)[0] != "new.jpg"
+        index("build")
+        assert nearest(client, new) == ("new.jpg", 1)
+        for name in collections().values():
+            forget(url, name)
+        save(pictures / "cup/more.jpg", 901)
+        index("build")
+        assert nearest(client, new) == ("new.jpg", 1)
 
 
 def test_another_encoder_fills_other_collections_and_the_old_ones_go(
