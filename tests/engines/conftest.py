@@ -99,8 +99,6 @@ def pictures(workplace: Path) -> Path:
 @pytest.fixture
 def url(engine: Engine) -> str:
     """Where an index's vectors come to lie, which nobody else uses."""
-    if engine.name == "milvus+lite":
-        pytest.skip("milvus-lite is one store in one process at a time")
     return engine.url(f"i{uuid.uuid4().hex[:8]}")
 
 

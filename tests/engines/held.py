@@ -62,12 +62,23 @@ def on_engine(url: str) -> set[str]:
     if parts.scheme == "faiss":
         folder = Path(parts.path)
         return {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if parts.scheme == "milvus+lite":
+        return on_lite(url)
     from tests.engines.conftest import server_client
 
     client, prefix = server_client(url), f"{parts.path.strip('/')}_"
     found = {
         name[len(prefix) :].partition("_")[0] for name in client.list_collections() if name.startswith(prefix)
     }
+    client.close()
+    return found
+
+
+def on_lite(url: str) -> set[str]:
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(uri=urlsplit(url).path)
+    found = {name.removeprefix("vectors_").partition("_")[0] for name in client.list_collections()}
     client.close()
     return found
 
