@@ -14,7 +14,15 @@ from indexer.decisions import is_sound
 from indexer.duplicates.disposal import TRASH_FOLDER
 from indexer.duplicates.undo import unfinished
 from indexer.durable import TEMPORARY_SUFFIX
-from indexer.errors import IndexerError, IndexNotFound, NewerFormat, StoreDamaged, UsageRefused
+from indexer.errors import (
+    EngineUnavailable,
+    IndexerError,
+    IndexNotFound,
+    NewerFormat,
+    PermissionRefused,
+    StoreDamaged,
+    UsageRefused,
+)
 from indexer.generations import Committed, current_generation
 from indexer.listings import is_sound as listing_is_sound
 from indexer.lookup import Gallery
@@ -280,6 +288,9 @@ def _check_catalogues(store: Store) -> Iterator[Finding]:
                 listings = list_catalogues(connection, store, [catalogue.id], view)
             except UsageRefused as error:
                 yield Finding(Severity.STALE, "catalogue-gone", root, str(error))
+                continue
+            except (EngineUnavailable, PermissionRefused) as error:
+                yield Finding(Severity.STALE, "catalogue-unreachable", root, f"{error}; {error.hint}")
                 continue
             plan = make_plan(store, listings, known, rejections, encoded)
             changed = sum(c.found.path in known for c in plan.to_read)

@@ -18,6 +18,7 @@ from indexer.executors.executor import Executor, Reach
 from indexer.executors.opening import open_executor
 from indexer.plan import Candidate, Rejected
 from indexer.prefetch import prefetch
+from indexer.remote import is_remote
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import Embedding, Item, Rejection
@@ -149,12 +150,16 @@ def _outcomes(
     encoded: dict[bytes, int],
     shape: PreprocessSpec,
 ) -> Generator[tuple[Candidate, Outcome]]:
-    """Hash first what may be a content that is known, told by its size; decode the rest."""
+    """Hash first what may be a content that is known, told by its size; decode the rest, and what costs most to read."""
     with store.database.reading() as connection:
         sizes = set(connection.execute(select(Item.size_bytes)).scalars())
     run = partial(sandbox.run, size=shape.size, fit=shape.fit, view=shape.view, window=BATCH)
     unknown = []
-    perhaps = [key for key, candidate in enumerate(candidates) if candidate.found.size_bytes in sizes]
+    perhaps = [
+        key
+        for key, candidate in enumerate(candidates)
+        if candidate.found.size_bytes in sizes and not is_remote(candidate.found.path)
+    ]
     for outcome in run(_jobs(candidates, perhaps, "hash")):
         if outcome.sha256 is not None and outcome.sha256 not in encoded:
             unknown.append(outcome.key)
