@@ -42,7 +42,7 @@ test-web: $(VENV)-web/.installed
 # The same tests for each vector store, a Milvus server among them, the database on PostgreSQL, and catalogues on S3: one
 # process, for the servers take what cores there are.
 test-engines: $(VENV)-engines/.installed
-	$(VENV)-engines/bin/python -m pytest tests/engines tests/postgres tests/indexer/test_engine_export.py $(ARGS)
+	$(VENV)-engines/bin/python -m pytest tests/engines tests/postgres tests/s3 tests/indexer/test_engine_export.py $(ARGS)
 
 check: $(VENV)/.installed-dev
 	scripts/check $(BIN)
