@@ -63,10 +63,9 @@ class Arrivals:
         return replace(job, path=None, data=found.data, mtime_ns=found.mtime_ns), None
 
     def close(self) -> None:
-        """Give up what is on its way."""
-        for future in self._on_their_way:
+        """Give up what is on its way; a thread that waits for it is let go with a CancelledError."""
+        for future in list(self._on_their_way):
             future.cancel()
-        self._on_their_way.clear()
 
     def _set_out(self) -> "Job | None":
         """Have as many objects on their way as may be; return the first job that is none."""

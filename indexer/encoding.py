@@ -109,7 +109,7 @@ def _decoded_here(
         sandbox.start()
         batch = _Batch()
         arriving = _outcomes(store, sandbox, candidates, encoded, encoder.spec.preprocess)
-        with closing(prefetch(arriving, depth=BATCH)) as outcomes:
+        with closing(prefetch(arriving, depth=BATCH, hurry=sandbox.hurry)) as outcomes:
             # Loaded while the first pictures are decoded.
             encode = partial(vectors_of, encoder.load(os.cpu_count() or 1))
             for done, (candidate, outcome) in enumerate(outcomes, start=1):

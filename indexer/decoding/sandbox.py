@@ -84,6 +84,7 @@ class Sandbox:
         self._count = max(1, workers)
         self._workers: list[WorkerProcess] = []
         self._returned: deque[Job] = deque()  # had been sent to a worker that died before it came to them
+        self._coming: Arrivals | None = None  # the jobs of the last run
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
@@ -115,6 +116,11 @@ class Sandbox:
         self._workers.clear()
         self._selector.close()
 
+    def hurry(self) -> None:
+        """Have a run in another thread wait for no object any more: nobody wants its outcomes."""
+        if self._coming is not None:
+            self._coming.close()
+
     def run(
         self, jobs: Iterable[Job], *, size: int, fit: Fit, view: View = View.COLOUR, window: int
     ) -> Iterator[Outcome]:
@@ -128,7 +134,7 @@ class Sandbox:
             EngineUnavailable, PermissionRefused, UsageRefused: an object store cannot be read.
         """
         self.start()
-        coming = Arrivals(jobs, self._limits)
+        self._coming = coming = Arrivals(jobs, self._limits)
         shape = {"size": size, "fit": fit, "view": view}
         done: deque[Outcome] = deque()
         try:

@@ -108,8 +108,13 @@ def wire_to(server: int) -> Iterator[Wire]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    passing = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    passing.daemon_threads = True
+    class Quiet(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: Any) -> None:
+            pass  # a client that went away
+
+    passing = Quiet(("127.0.0.1", 0), Handler)
     wire.port = passing.server_address[1]
     serving = threading.Thread(target=passing.serve_forever, daemon=True)
     serving.start()
