@@ -2,8 +2,10 @@
 
 import fnmatch
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import compress
+from operator import not_
 
 from indexer.errors import UsageRefused
 from indexer.object_store import AT_ONCE, object_store
@@ -39,12 +41,12 @@ def scan_bucket(
     exclude: Sequence[str],
     excluded_paths: frozenset[str],
     view: View,
-    known: Mapping[str, Look],
+    known: Callable[[], Mapping[str, Look]],
 ) -> Scan:
     """List what lies below ``root``, a URL; as `scan.scan_folder`, which says what the other arguments are.
 
-    A picture without a suffix is told by its first bytes, unless ``known`` has it as it is: that many were held to be
-    one before.
+    A picture without a suffix is told by its first bytes, unless ``known``, the index's files by their URLs, has it as
+    it is.
 
     Raises:
         EngineUnavailable, PermissionRefused, UsageRefused: the listing is not whole.
@@ -60,11 +62,14 @@ def scan_bucket(
         if not name or rules.leave_out(below):
             continue
         found = FoundFile(url_of(bucket, listed.key), listed.size_bytes, listed.mtime_ns)
-        if kind.is_named_so(name) or known.get(found.path) == (found.size_bytes, found.mtime_ns):
+        if kind.is_named_so(name):
             scan.files.append(found)
         elif listed.size_bytes and not os.path.splitext(name)[1]:
             nameless.append(found)
-    scan.files += _that_begin_so(nameless, kind)
+    looks = known() if nameless else {}
+    is_known = [looks.get(found.path) == (found.size_bytes, found.mtime_ns) for found in nameless]
+    scan.files += compress(nameless, is_known)
+    scan.files += _that_begin_so(list(compress(nameless, map(not_, is_known))), kind)
     return scan
 
 

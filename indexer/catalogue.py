@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -115,7 +116,9 @@ def list_catalogues(connection: Connection, store: Store, ids: Sequence[int], vi
     for row in connection.execute(select(Catalogue.__table__).where(Catalogue.id.in_(ids))).mappings():
         root = store.absolute_path(row["path"])
         if is_remote(root):
-            scan = scan_bucket(root, row["exclude"], excluded, view, _looks(connection, store, row["id"]))
+            scan = scan_bucket(
+                root, row["exclude"], excluded, view, partial(_looks, connection, store, row["id"])
+            )
             listing = Listing(row["id"], root, FOLDER, scan, exclude=row["exclude"], excluded=excluded)
         else:
             listing = _list(row["id"], root, row["kind"], row["exclude"], excluded, view)

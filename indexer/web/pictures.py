@@ -33,18 +33,23 @@ def content_of(store: Store, view: ItemView, limits: Limits) -> bytes:
 
     Raises:
         ApiError: none of them has.
-        EngineUnavailable, PermissionRefused, UsageRefused: one is on an object store that cannot be read.
+        EngineUnavailable, PermissionRefused, UsageRefused: none of those that could be reached has.
     """
-    reasons = []
+    reasons, unreachable = [], None
     for path in view.stored_paths:
         try:
             content = _read(store.absolute_path(path), limits)
         except DecodeFailure as failure:
             reasons.append(str(failure.reason))
             continue
+        except IndexerError as error:
+            unreachable = error
+            continue
         if hashlib.sha256(content).digest() == view.sha256:
             return content
         reasons.append("changed since it was indexed")
+    if unreachable is not None:
+        raise unreachable
     raise ApiError(
         404, Code.PICTURE_GONE, f"no file has item {view.item} any more", {"reasons": sorted(set(reasons))}
     )
