@@ -39,10 +39,10 @@ test-trust: $(VENV)/.installed-dev
 test-web: $(VENV)-web/.installed
 	$(VENV)-web/bin/python -m pytest -n 2 --dist loadscope tests/web_slow tests/browser $(ARGS)
 
-# The same tests for each vector store, a Milvus server among them, and the database on PostgreSQL: one process, for the
-# servers take what cores there are.
+# The same tests for each vector store, a Milvus server among them, the database on PostgreSQL, and catalogues on S3: one
+# process, for the servers take what cores there are.
 test-engines: $(VENV)-engines/.installed
-	$(VENV)-engines/bin/python -m pytest tests/engines tests/postgres tests/indexer/test_engine_export.py $(ARGS)
+	$(VENV)-engines/bin/python -m pytest tests/engines tests/postgres tests/s3 tests/indexer/test_engine_export.py $(ARGS)
 
 check: $(VENV)/.installed-dev
 	scripts/check $(BIN)
@@ -96,7 +96,7 @@ $(VENV)-web/.installed: pyproject.toml requirements/web.lock
 
 $(VENV)-engines/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-engines
-	$(VENV)-engines/bin/python $(INSTALL) --editable '.[dev,milvus,postgres,engines-tests]'
+	$(VENV)-engines/bin/python $(INSTALL) --editable '.[dev,milvus,postgres,s3,engines-tests]'
 	touch $@
 
 $(VENV)-fuzz/.installed: pyproject.toml

@@ -27,6 +27,7 @@ from indexer.ledger import Removal, assign_label, remove
 from indexer.location import STORE_NAME, is_store
 from indexer.lookup import Gallery, Match
 from indexer.query import query
+from indexer.remote import place_of
 from indexer.repair import RepairReport, repair
 from indexer.screening.options import ScreenOptions
 from indexer.screening.report import ScreenReport
@@ -87,7 +88,7 @@ class Index:
     ) -> BuildReport:
         """Bring the index up to date with folders or manifests; without any, with those that it remembers."""
         self._gallery = None
-        folders = [Path(catalogue) for catalogue in catalogues]
+        folders = [place_of(catalogue) for catalogue in catalogues]
         facts = Path(labels) if labels is not None else None
         return build(
             Store(self.path), folders, self.settings, labels=facts, exclude=exclude, progress=progress
@@ -202,7 +203,7 @@ class Index:
         Nothing is touched unless ``policy`` is ``trash`` or ``hardlink``; the report's ``run`` names what was done.
         """
         store = open_store(self.path)
-        scope = Scope(within, across, Path(reference) if reference is not None else None, new)
+        scope = Scope(within, across, place_of(reference) if reference is not None else None, new)
         report = dedupe(store, self.settings, threshold, space, scope=scope, prefer=prefer, verify=verify)
         if Policy(policy) in {Policy.TRASH, Policy.HARDLINK}:
             dispose(store, report, Policy(policy), trash=Path(trash) if trash is not None else None)
@@ -248,15 +249,15 @@ class Index:
 
         ``verdict`` is ``same``, ``same-object``, ``different``, ``fraud`` or ``cleared``.
         """
-        return decide(open_store(self.path), Path(a), Path(b), verdict, note, source="api")
+        return decide(open_store(self.path), place_of(a), place_of(b), verdict, note, source="api")
 
     def label(self, path: "AnyPath", label: str) -> list[str]:
         """Give the content at ``path`` a label; return the paths that now carry it."""
-        return assign_label(open_store(self.path), Path(path), label)
+        return assign_label(open_store(self.path), place_of(path), label)
 
     def remove(self, *paths: "AnyPath") -> Removal:
         """Take files or folders out of the index; they stay on disk."""
-        return remove(open_store(self.path), [Path(path) for path in paths], self.settings)
+        return remove(open_store(self.path), [place_of(path) for path in paths], self.settings)
 
     def export(self, target: "AnyPath", *, space: str | None = None) -> int:
         """Write paths, labels and vectors to .npz, .parquet or .csv; return how many rows."""

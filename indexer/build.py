@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, insert
 
 from indexer.build_report import BuildReport
+from indexer.catalogue import require_there
 from indexer.committed import Committed
 from indexer.encoding import Encoded, Progress, encode_files, no_progress
 from indexer.engine.changes import follow
@@ -16,6 +17,7 @@ from indexer.engine.filling import serves
 from indexer.errors import UsageRefused
 from indexer.file_rows import FileRow, changed_rows, replace_rows
 from indexer.generations import commit_generation
+from indexer.remote import Place, is_remote
 from indexer.settings import Settings
 from indexer.sqlite import SqliteDatabase
 from indexer.stamp import leave_stamp
@@ -26,7 +28,7 @@ from indexer.tables import Rejection
 
 def build(
     store: Store,
-    catalogues: Sequence[Path],
+    catalogues: Sequence[Place],
     settings: Settings,
     *,
     labels: Path | None = None,
@@ -39,15 +41,14 @@ def build(
     ``rebuild_cache`` writes the FAISS files anew even if nothing changed.
 
     Raises:
-        UsageRefused, StoreLocked, StoreDamaged, NewerFormat, NoSpace, PermissionRefused: what was committed before
-            is still there, and what was encoded is not encoded again.
+        UsageRefused, StoreLocked, StoreDamaged, NewerFormat, NoSpace, PermissionRefused, EngineUnavailable: what was
+            committed before is still there, and what was encoded is not encoded again.
     """
     started, started_ns = time.monotonic(), time.time_ns()
     if not catalogues and not store.path.exists():
         raise UsageRefused("which folder? there is no index here yet", "name one: `index build FOLDER`")
     for path in (*catalogues, *([labels] if labels else [])):
-        if not path.exists():
-            raise UsageRefused(f"{path} does not exist")
+        require_there(path)
     with store.writing():
         work = survey(store, catalogues, settings, labels, exclude)
         result = encode_files(
@@ -97,12 +98,13 @@ def _commit(
 def _nothing_was_done(store: Store, work: Survey, generation: Committed) -> bool:
     """Tell whether every file was as the generation before had it, and that can be seen of the files alone.
 
-    Of manifests each row is looked at, so that none counts as untouched; a server's database has no files here, nor have
-    an engine's vectors.
+    Of manifests each row is looked at, so that none counts as untouched; a server's database has no files here, nor has a
+    bucket, nor an engine.
     """
-    is_seen = isinstance(store.database, SqliteDatabase) and all(
+    is_here = not any(is_remote(listing.root) for listing in work.listings) and all(
         file.kind != ENGINE for file in generation.faiss.values()
     )
+    is_seen = isinstance(store.database, SqliteDatabase) and is_here
     return is_seen and generation is work.previous and bool(work.plan.untouched)
 
 

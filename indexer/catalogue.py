@@ -4,12 +4,15 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from indexer.bucket_scan import Look, require_bucket_folder, scan_bucket
 from indexer.errors import UsageRefused
 from indexer.manifest import Facts, is_manifest, read_manifest
+from indexer.remote import Place, is_remote, require_catalogue
 from indexer.scan import FoundFile, OddEntry, Scan, folder_label, scan_folder
 from indexer.store import Store
 from indexer.tables import Catalogue, Exclusion, File
@@ -41,8 +44,22 @@ class Listing:
         return folder_label(path, self.root)
 
 
+def require_there(place: Place) -> None:
+    """Refuse what a build cannot begin with.
+
+    Raises:
+        UsageRefused: it does not exist, or is a URL that can be no catalogue.
+        EngineUnavailable, PermissionRefused: a bucket cannot be asked for now.
+    """
+    if is_remote(place):
+        require_catalogue(place)
+        require_bucket_folder(place)
+    elif not Path(place).exists():
+        raise UsageRefused(f"{place} does not exist")
+
+
 def register_catalogues(
-    connection: Connection, store: Store, paths: Sequence[Path], exclude: Sequence[str] | None
+    connection: Connection, store: Store, paths: Sequence[Place], exclude: Sequence[str] | None
 ) -> list[int]:
     """Remember the catalogues that ``paths`` name and return their ids; without paths, all that are remembered.
 
@@ -54,7 +71,7 @@ def register_catalogues(
     ids = []
     for path in paths:
         kind = _kind(path)
-        stored = store.stored_path(os.path.realpath(path))
+        stored = path if is_remote(path) else store.stored_path(os.path.realpath(path))
         known = connection.execute(select(Catalogue.id).where(Catalogue.path == stored)).scalar()
         if known is None:
             values = {"path": stored, "kind": kind, "exclude": list(exclude or ())}
@@ -69,7 +86,10 @@ def register_catalogues(
     return list(dict.fromkeys(ids))
 
 
-def _kind(path: Path) -> str:
+def _kind(place: Place) -> str:
+    if is_remote(place):
+        return FOLDER
+    path = Path(place)
     if path.is_dir():
         return FOLDER
     if path.is_file() and is_manifest(path):
@@ -86,6 +106,7 @@ def list_catalogues(connection: Connection, store: Store, ids: Sequence[int], vi
 
     Raises:
         UsageRefused: a catalogue that is gone, or empty although the index holds files of it.
+        EngineUnavailable, PermissionRefused: one on an object store that cannot be listed, or not to its end.
     """
     excluded = frozenset(
         store.absolute_path(path) for path in connection.execute(select(Exclusion.path)).scalars()
@@ -94,7 +115,13 @@ def list_catalogues(connection: Connection, store: Store, ids: Sequence[int], vi
     seen: set[str] = set()
     for row in connection.execute(select(Catalogue.__table__).where(Catalogue.id.in_(ids))).mappings():
         root = store.absolute_path(row["path"])
-        listing = _list(row["id"], root, row["kind"], row["exclude"], excluded, view)
+        if is_remote(root):
+            scan = scan_bucket(
+                root, row["exclude"], excluded, view, partial(_looks, connection, store, row["id"])
+            )
+            listing = Listing(row["id"], root, FOLDER, scan, exclude=row["exclude"], excluded=excluded)
+        else:
+            listing = _list(row["id"], root, row["kind"], row["exclude"], excluded, view)
         if seen:
             listing.scan.files = [found for found in listing.scan.files if found.path not in seen]
             listing.scan.odd = [odd for odd in listing.scan.odd if odd.path not in seen]
@@ -103,11 +130,20 @@ def list_catalogues(connection: Connection, store: Store, ids: Sequence[int], vi
         held = connection.execute(select(func.count()).where(File.catalogue_id == row["id"])).scalar_one()
         if held and not listing.scan.files and not listing.scan.unseen_folders:
             raise UsageRefused(
-                f"{listing.root} holds nothing for this encoder, but the index holds {held} files of it: is its disk mounted?",
-                f"to forget them, run `index remove {listing.root}`",
+                f"{root} holds nothing for this encoder, but the index holds {held} files of it: "
+                + ("is this its server?" if is_remote(root) else "is its disk mounted?"),
+                f"to forget them, run `index remove {root}`",
             )
         listings.append(listing)
     return listings
+
+
+def _looks(connection: Connection, store: Store, id_: int) -> dict[str, Look]:
+    """Return size and time of change of a catalogue's files as the index has them, by absolute path."""
+    rows = connection.execute(
+        select(File.path, File.size_bytes, File.mtime_ns).where(File.catalogue_id == id_)
+    )
+    return {store.absolute_path(path): (size_bytes, mtime_ns) for path, size_bytes, mtime_ns in rows}
 
 
 def _list(
@@ -127,6 +163,10 @@ def _stat_all(paths: Mapping[str, Facts]) -> Scan:
     """Look at the files that a manifest names; one that is missing is named, not passed over."""
     scan = Scan()
     for path in paths:
+        if is_remote(path):
+            message = "named by the manifest, but on an object store: build its folder, with the manifest as --labels"
+            scan.odd.append(OddEntry(path, 0, 0, "not-a-file", message))
+            continue
         try:
             status = os.lstat(path)
         except OSError as error:

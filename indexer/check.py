@@ -22,6 +22,7 @@ from indexer.errors import (
     IndexerError,
     IndexNotFound,
     NewerFormat,
+    PermissionRefused,
     StoreDamaged,
     UsageRefused,
     VectorsMissing,
@@ -317,6 +318,9 @@ def _check_catalogues(store: Store) -> Iterator[Finding]:
                 listings = list_catalogues(connection, store, [catalogue.id], view)
             except UsageRefused as error:
                 yield Finding(Severity.STALE, "catalogue-gone", root, str(error))
+                continue
+            except (EngineUnavailable, PermissionRefused) as error:
+                yield Finding(Severity.STALE, "catalogue-unreachable", root, f"{error}; {error.hint}")
                 continue
             plan = make_plan(store, listings, known, rejections, encoded)
             changed = sum(c.found.path in known for c in plan.to_read)

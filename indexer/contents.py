@@ -11,15 +11,16 @@ from indexer import durable
 from indexer.checksums import file_checksum
 from indexer.database import REPAIR_HINT
 from indexer.errors import StoreDamaged, UsageRefused, os_errors
+from indexer.remote import Place, absolute, is_remote
 from indexer.store import Store
 from indexer.tables import Decision, File, Item
 
 
-def content_at(connection: Connection, store: Store, path: Path) -> bytes:
+def content_at(connection: Connection, store: Store, path: Place) -> bytes:
     """Return the SHA-256, 32 bytes, of the content at ``path``.
 
-    A file that is as the index saw it (size, mtime), or that is gone since, is answered for by its row; any other
-    is read, whether the index holds it or not.
+    A file that is as the index saw it (size, mtime), that is gone since, or that lies on an object store is answered
+    for by its row; any other is read, whether the index holds it or not.
 
     Raises:
         UsageRefused: neither the index nor the disk has such a file.
@@ -28,15 +29,15 @@ def content_at(connection: Connection, store: Store, path: Path) -> bytes:
     """
     if "\0" in str(path):
         raise UsageRefused(f"no path holds a zero byte: {str(path)!r}")
-    stored = store.stored_path(os.path.join(os.path.realpath(path.parent), path.name))
+    stored = store.stored_path(absolute(path))
     row = next(sound_files(connection, File.path == stored), None)
-    on_disk = os.path.isfile(path)
+    on_disk = not is_remote(path) and os.path.isfile(path)
     with os_errors(f"reading {path}"):
         try:
             if row is not None and (not on_disk or _is_unchanged(path, row)):
                 return bytes(row.sha256)
             if on_disk:
-                return bytes.fromhex(durable.sha256_of(path))
+                return bytes.fromhex(durable.sha256_of(Path(path)))
         except FileNotFoundError:
             pass
     raise UsageRefused(f"there is no file {path}, on disk or in the index", "check the spelling")
@@ -69,6 +70,6 @@ def sound_files(connection: Connection, condition: ColumnElement[bool]) -> Itera
         yield row
 
 
-def _is_unchanged(path: Path, row: Any) -> bool:
-    status = path.stat()
+def _is_unchanged(path: Place, row: Any) -> bool:
+    status = os.stat(path)
     return (status.st_size, status.st_mtime_ns) == (row.size_bytes, row.mtime_ns)

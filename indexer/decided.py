@@ -21,6 +21,7 @@ from indexer.dataset import Example
 from indexer.decisions import Decisions, DecisionVerdict
 from indexer.encoding import Progress, no_progress
 from indexer.errors import UsageRefused
+from indexer.remote import is_remote
 from indexer.store import Store
 from indexer.tables import Decision, Item
 from retrieval.connected import connected
@@ -165,6 +166,8 @@ def _labels(named: Sequence[Example], progress: Progress) -> dict[bytes, set[str
 
 
 def _sha256(path: str) -> bytes | None:
+    if is_remote(path):
+        return None  # training reads its pictures many times, from disk
     try:
         return bytes.fromhex(durable.sha256_of(Path(path))) if os.path.isfile(path) else None
     except OSError:

@@ -25,6 +25,7 @@ from indexer.decisions import (
 )
 from indexer.durable import failpoint
 from indexer.errors import UsageRefused, os_errors
+from indexer.remote import is_remote
 from indexer.store import Store
 
 _SOURCE = "import"
@@ -138,6 +139,8 @@ def _content(
         return sha256
     if not name:
         raise UsageRefused(f"neither {side}_sha256 nor {side}_path is given")
+    if is_remote(name):
+        return content_at(connection, store, name)
     try:
         return content_at(connection, store, source.parent / name)
     except UsageRefused:

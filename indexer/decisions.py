@@ -7,7 +7,6 @@ other encoders, and files that leave the index. The order of the two does not ma
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, insert, select
@@ -17,6 +16,7 @@ from indexer.contents import content_at
 from indexer.database import REPAIR_HINT
 from indexer.durable import failpoint
 from indexer.errors import StoreDamaged, UsageRefused
+from indexer.remote import Place
 from indexer.store import Store
 from indexer.tables import Decision, now
 from retrieval.connected import connected
@@ -123,7 +123,7 @@ class Decided:
 
 
 def decide(
-    store: Store, a: Path, b: Path, verdict: str | None, note: str = "", source: str = "cli"
+    store: Store, a: Place, b: Place, verdict: str | None, note: str = "", source: str = "cli"
 ) -> Decided:
     """Write down what the contents of two files are to each other; None takes back what was decided.
 

@@ -4,6 +4,7 @@ Files are read where the catalogue is, so that no worker has to see it, nor can 
 decode in a sandbox of their own, and keep it and the encoder for the next batch.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from indexer.arrivals import Arrivals
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure
 from indexer.decoding.reading import Content, examined
@@ -96,13 +98,16 @@ class Embedder:
 
 
 def read_batches(paths: Iterable[str], encoded: Mapping[bytes, int], limits: Limits) -> Iterator[Batch]:
-    """Read files, whose keys are their numbers; contents in ``encoded`` are only hashed."""
+    """Read files, whose keys are their numbers; contents in ``encoded`` are only hashed.
+
+    Raises:
+        EngineUnavailable, PermissionRefused, UsageRefused: an object store cannot be read.
+    """
     batch = Batch()
-    for key, path in enumerate(paths):
-        outcome, content = _read(key, path, limits)
+    for outcome, content in _contents(paths, limits):
         batch.outcomes.append(outcome)
         if content is not None and outcome.sha256 not in encoded:
-            batch.contents[key] = content
+            batch.contents[outcome.key] = content
         if batch.is_full:
             yield batch
             batch = Batch()
@@ -143,6 +148,23 @@ _kept: tuple[tuple[str, Limits], Embedder] | None = None  # of this worker proce
 def _encode(network: Encoder, pictures: list[Pixels]) -> dict[str, Float32]:
     size = network.spec.preprocess.size
     return network.encode(np.stack(pictures) if pictures else np.empty((0, size, size, 3), np.uint8))
+
+
+def _contents(paths: Iterable[str], limits: Limits) -> Iterator[tuple[Outcome, bytes | None]]:
+    """Read and hash files where they are, objects as they come."""
+    arrivals = Arrivals((Job(key, path=path) for key, path in enumerate(paths)), limits)
+    try:
+        while come := arrivals.next(wait=True):
+            job, failure = come
+            if failure is not None:
+                yield Outcome(job.key, failure=Rejection(failure.reason, str(failure))), None
+            elif job.data is not None:
+                sha256 = hashlib.sha256(job.data).digest()
+                yield Outcome(job.key, sha256, len(job.data), job.mtime_ns), job.data
+            else:
+                yield _read(job.key, str(job.path), limits)
+    finally:
+        arrivals.close()
 
 
 def _read(key: int, path: str, limits: Limits) -> tuple[Outcome, bytes | None]:

@@ -18,6 +18,7 @@ from indexer.executors.executor import Executor, Reach
 from indexer.executors.opening import open_executor
 from indexer.plan import Candidate, Rejected
 from indexer.prefetch import prefetch
+from indexer.remote import is_remote
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import Embedding, Item, Rejection
@@ -108,7 +109,7 @@ def _decoded_here(
         sandbox.start()
         batch = _Batch()
         arriving = _outcomes(store, sandbox, candidates, encoded, encoder.spec.preprocess)
-        with closing(prefetch(arriving, depth=BATCH)) as outcomes:
+        with closing(prefetch(arriving, depth=BATCH, hurry=sandbox.hurry)) as outcomes:
             # Loaded while the first pictures are decoded.
             encode = partial(vectors_of, encoder.load(os.cpu_count() or 1))
             for done, (candidate, outcome) in enumerate(outcomes, start=1):
@@ -149,12 +150,16 @@ def _outcomes(
     encoded: dict[bytes, int],
     shape: PreprocessSpec,
 ) -> Generator[tuple[Candidate, Outcome]]:
-    """Hash first what may be a content that is known, told by its size; decode the rest."""
+    """Hash first what may be a content that is known, told by its size; decode the rest, and what costs most to read."""
     with store.database.reading() as connection:
         sizes = set(connection.execute(select(Item.size_bytes)).scalars())
     run = partial(sandbox.run, size=shape.size, fit=shape.fit, view=shape.view, window=BATCH)
     unknown = []
-    perhaps = [key for key, candidate in enumerate(candidates) if candidate.found.size_bytes in sizes]
+    perhaps = [
+        key
+        for key, candidate in enumerate(candidates)
+        if candidate.found.size_bytes in sizes and not is_remote(candidate.found.path)
+    ]
     for outcome in run(_jobs(candidates, perhaps, "hash")):
         if outcome.sha256 is not None and outcome.sha256 not in encoded:
             unknown.append(outcome.key)

@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ def read_images(
     jobs: list[Job] = []
     for key, image in enumerate(images):
         if isinstance(image, str | os.PathLike):
-            jobs.append(Job(key, path=Path(image)))
+            jobs.append(Job(key, path=os.fspath(image)))
         elif isinstance(image, bytes):
             jobs.append(Job(key, data=image))
         else:

@@ -1,9 +1,7 @@
 """What users tell the index: labels for contents, and paths that shall leave it."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -11,6 +9,7 @@ from indexer.checksums import file_checksum
 from indexer.committed import require_generation
 from indexer.errors import UsageRefused
 from indexer.generations import commit_generation
+from indexer.remote import Place, absolute, holds
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import AssignedLabel, Catalogue, Exclusion, File, Item, Rejection
@@ -26,7 +25,7 @@ class Removal:
     forgotten_catalogues: list[str]
 
 
-def assign_label(store: Store, path: Path, label: str) -> list[str]:
+def assign_label(store: Store, path: Place, label: str) -> list[str]:
     """Give the content at ``path`` a label; return the paths, as the user can open them, that now carry it.
 
     The label belongs to the content: it survives moves, copies and rebuilds.
@@ -38,7 +37,7 @@ def assign_label(store: Store, path: Path, label: str) -> list[str]:
         raise UsageRefused("an empty label says nothing", "give it a name")
     with store.writing(), store.database.writing() as connection:
         require_generation(connection, store)
-        stored = store.stored_path(_absolute(path))
+        stored = store.stored_path(absolute(path))
         item = connection.execute(
             select(Item.id, Item.sha256).join(File, File.item_id == Item.id).where(File.path == stored)
         ).first()
@@ -54,7 +53,7 @@ def assign_label(store: Store, path: Path, label: str) -> list[str]:
     return sorted(store.shown_path(file.path) for file in files)
 
 
-def remove(store: Store, paths: Sequence[Path], settings: Settings) -> Removal:
+def remove(store: Store, paths: Sequence[Place], settings: Settings) -> Removal:
     """Take files, or all below folders, out of the index; the files themselves stay where they are.
 
     They stay out when the catalogue is built again. A path that is a catalogue is forgotten as a whole instead.
@@ -72,7 +71,7 @@ def remove(store: Store, paths: Sequence[Path], settings: Settings) -> Removal:
             files = {
                 store.absolute_path(path): path for path in connection.execute(select(File.path)).scalars()
             }
-        targets = [_absolute(path) for path in paths]
+        targets = [absolute(path) for path in paths]
         for target, path in zip(targets, paths, strict=True):
             if target not in catalogues and not _at_or_below(target, files):
                 raise UsageRefused(f"the index holds nothing at {path}")
@@ -98,7 +97,7 @@ def remove(store: Store, paths: Sequence[Path], settings: Settings) -> Removal:
     return Removal(len(set(gone)), committed.id, *shown)
 
 
-def readmit(store: Store, paths: Sequence[Path]) -> list[str]:
+def readmit(store: Store, paths: Sequence[Place]) -> list[str]:
     """Let paths that were removed come back at the next build; return them.
 
     Raises:
@@ -106,7 +105,7 @@ def readmit(store: Store, paths: Sequence[Path]) -> list[str]:
     """
     with store.writing(), store.database.writing() as connection:
         for path in paths:
-            stored = store.stored_path(_absolute(path))
+            stored = store.stored_path(absolute(path))
             if not connection.execute(delete(Exclusion).where(Exclusion.path == stored)).rowcount:
                 raise UsageRefused(f"{path} was not removed", "`index status` lists what was")
     return [str(path) for path in paths]
@@ -124,10 +123,5 @@ def _forget(connection: Connection, store: Store, target: str, catalogue_id: int
     connection.execute(delete(Catalogue).where(Catalogue.id == catalogue_id))
 
 
-def _absolute(path: Path) -> str:
-    """Name a path as the index does: links in its folder resolved, the file itself not."""
-    return os.path.join(os.path.realpath(path.parent), path.name) if path.name else os.path.realpath(path)
-
-
 def _at_or_below(target: str, files: dict[str, str]) -> list[str]:
-    return [path for path in files if path == target or path.startswith(target.rstrip(os.sep) + os.sep)]
+    return [path for path in files if path == target or holds(target, path)]

@@ -7,7 +7,6 @@ content's vectors, so the content has to be in the index when it is listed.
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
@@ -19,6 +18,7 @@ from indexer.database import REPAIR_HINT
 from indexer.decisions import checked_note
 from indexer.durable import failpoint
 from indexer.errors import StoreDamaged, UsageRefused
+from indexer.remote import Place, place_of
 from indexer.store import Store
 from indexer.tables import File, Item, Listing, now
 
@@ -66,7 +66,7 @@ class ListingShown:
 
 
 def add_listings(
-    store: Store, name: str, paths: Sequence[Path], label: str | None = None, note: str = ""
+    store: Store, name: str, paths: Sequence[Place], label: str | None = None, note: str = ""
 ) -> list[ListingShown]:
     """Put the contents of files on a list, all of them or none; one that is on it already stays as it is.
 
@@ -109,7 +109,7 @@ def switch_off(store: Store, which: str) -> list[ListingShown]:
     with store.writing(), store.database.writing() as connection:
         found = [row for row in read_listings(connection) if str(row.id) == which]
         if not found:
-            sha256 = content_at(connection, store, Path(which))
+            sha256 = content_at(connection, store, place_of(which))
             found = list(read_listings(connection, sha256=sha256))
         if not found:
             raise UsageRefused(f"{which} is on no list", "see `index list show`")
@@ -182,7 +182,7 @@ def parse_list(name: str) -> ListName:
         raise UsageRefused(f"there is no list {name!r}", f"use one of {', '.join(ListName)}") from error
 
 
-def _label_of(connection: Connection, sha256: bytes, path: Path) -> str | None:
+def _label_of(connection: Connection, sha256: bytes, path: Place) -> str | None:
     """Return the label of a content in the index, or None where it has none or several.
 
     Raises:

@@ -1,11 +1,11 @@
 """Files whose catalogue's row is lost: they go to a catalogue that they lie in, or the folder that holds them all."""
 
-import os
 from collections import defaultdict
 
 from sqlalchemy import Connection, insert, select, update
 
 from indexer.catalogue import FOLDER
+from indexer.remote import common_folder, holds
 from indexer.store import Store
 from indexer.tables import Catalogue, File
 
@@ -24,7 +24,7 @@ def adopt_files(connection: Connection, store: Store) -> list[str]:
     homeless: dict[int, list[str]] = defaultdict(list)
     for id_, path, catalogue_id in connection.execute(orphans).all():
         absolute = store.absolute_path(path)
-        around = [one for one, root in known.items() if os.path.commonpath([root, absolute]) == root]
+        around = [one for one, root in known.items() if holds(root, absolute)]
         if around:
             nearest = max(around, key=lambda one: len(known[one]))
             connection.execute(update(File).where(File.id == id_).values(catalogue_id=nearest))
@@ -32,7 +32,7 @@ def adopt_files(connection: Connection, store: Store) -> list[str]:
             homeless[catalogue_id].append(absolute)
     said = []
     for catalogue_id, files in homeless.items():
-        folder = os.path.commonpath([os.path.dirname(path) for path in files])
+        folder = common_folder(files)
         taken = next((one for one, root in known.items() if root == folder), None)
         if taken is not None:
             connection.execute(

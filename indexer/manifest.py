@@ -2,12 +2,13 @@
 
 import csv
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from indexer.errors import UsageRefused, os_errors
+from indexer.remote import is_remote
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
 
@@ -25,11 +26,11 @@ def is_manifest(path: Path) -> bool:
     return path.suffix.lower() in MANIFEST_SUFFIXES
 
 
-def read_manifest(path: Path, roots: Iterable[str] = ()) -> dict[str, Facts]:
+def read_manifest(path: Path, roots: Iterable[str] = (), listed: Container[str] = ()) -> dict[str, Facts]:
     """Read a manifest as {absolute path: facts}.
 
     A relative path is looked for beside the manifest, then below each of ``roots``; one that is found nowhere is
-    taken to lie beside the manifest.
+    taken to lie beside the manifest. What lies on an object store is found among the URLs ``listed``.
 
     Raises:
         UsageRefused: not a table, no ``path`` column, or one path with two different labels.
@@ -44,15 +45,22 @@ def read_manifest(path: Path, roots: Iterable[str] = ()) -> dict[str, Facts]:
             )
         label = row.pop("label", "") or None
         found = Facts(label, {key: value for key, value in row.items() if value})
-        target = _resolve(name, folders)
+        target = _resolve(name, folders, listed)
         if facts.setdefault(target, found) != found:
             raise UsageRefused(f"{path}, row {number}: {name} was already listed with other values")
     return facts
 
 
-def _resolve(name: str, folders: list[str]) -> str:
-    candidates = [os.path.normpath(os.path.join(folder, name)) for folder in folders]
-    return next((candidate for candidate in candidates if os.path.lexists(candidate)), candidates[0])
+def _resolve(name: str, folders: list[str], listed: Container[str]) -> str:
+    if is_remote(name):
+        return name
+    for folder in folders:
+        if is_remote(folder):
+            if (url := f"{folder}/{name}") in listed:
+                return url
+        elif os.path.lexists(path := os.path.normpath(os.path.join(folder, name))):
+            return path
+    return os.path.normpath(os.path.join(folders[0], name))
 
 
 def _rows(path: Path) -> Iterable[dict[str, str]]:

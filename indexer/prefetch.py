@@ -2,16 +2,19 @@
 
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-def prefetch(items: Generator[T, None, None], depth: int) -> Generator[T, None, None]:
+def prefetch(
+    items: Generator[T, None, None], depth: int, hurry: Callable[[], object] = lambda: None
+) -> Generator[T, None, None]:
     """Yield what ``items`` yields, with up to ``depth`` of them waiting; an error in it is raised here.
 
-    Closing this generator stops the thread at the next item, closes ``items`` there, and waits for it.
+    Closing this generator stops the thread at the next item, closes ``items`` there, and waits for it; ``hurry`` is
+    called before, to end what that item may wait for.
     """
     feed = _Feed(items, depth)
     try:
@@ -20,6 +23,7 @@ def prefetch(items: Generator[T, None, None], depth: int) -> Generator[T, None, 
                 raise entry.error
             yield entry
     finally:
+        hurry()
         feed.stop()
 
 

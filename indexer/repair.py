@@ -11,11 +11,13 @@ The catalogue is read, never written. Each step is a transaction of its own: a r
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, select
 
+from indexer.bucket_scan import has_objects
 from indexer.build import build
 from indexer.check import (
     DECISION_DAMAGED,
@@ -33,9 +35,10 @@ from indexer.check import (
 from indexer.committed import Committed, current_generation
 from indexer.duplicates.undo import finish
 from indexer.engine.changes import note_gone
-from indexer.errors import IndexNotFound, StoreDamaged
+from indexer.errors import EngineUnavailable, IndexNotFound, PermissionRefused, StoreDamaged, UsageRefused
 from indexer.generations import commit_generation
 from indexer.lost_catalogues import adopt_files
+from indexer.remote import Place, is_remote, place_of
 from indexer.salvage import salvage
 from indexer.set_aside import set_aside_decisions, set_aside_listings
 from indexer.settings import Settings
@@ -181,17 +184,24 @@ def _drop_orphans(connection: Connection) -> None:
     connection.execute(delete(FaissFile).where(FaissFile.generation_id.not_in(generations)))
 
 
-def _reachable_catalogues(store: Store) -> dict[int, Path]:
+def _reachable_catalogues(store: Store) -> dict[int, Place]:
     with store.database.reading() as connection:
         rows = connection.execute(select(Catalogue.id, Catalogue.path)).all()
-    paths = {row.id: Path(store.absolute_path(row.path)) for row in rows}
-    return {
-        id_: path for id_, path in paths.items() if path.is_file() or (path.is_dir() and any(path.iterdir()))
-    }
+    places = {row.id: place_of(store.absolute_path(row.path)) for row in rows}
+    return {id_: place for id_, place in places.items() if _is_reachable(place)}
+
+
+def _is_reachable(place: Place) -> bool:
+    if is_remote(place):
+        with suppress(UsageRefused, EngineUnavailable, PermissionRefused):
+            return has_objects(place)
+        return False
+    path = Path(place)
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
 def _drop_lost_files(
-    store: Store, generation: Committed, reachable: dict[int, Path], done: list[str]
+    store: Store, generation: Committed, reachable: dict[int, Place], done: list[str]
 ) -> None:
     """Delete the files whose vectors are lost and cannot be made again: nothing can answer for them."""
     with store.database.writing() as connection:
@@ -207,7 +217,7 @@ def _drop_lost_files(
 def _rebuild(
     store: Store,
     generation: Committed | None,
-    reachable: dict[int, Path],
+    reachable: dict[int, Place],
     settings: Settings,
     done: list[str],
 ) -> None:

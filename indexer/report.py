@@ -107,7 +107,7 @@ def _bridges(report: DedupeReport, pictures: dict[str, str]) -> list[str]:
 def thumbnails(paths: Iterable[str], sandbox: Sandbox) -> dict[str, str]:
     """Make data URLs, re-encoded without metadata, of the pictures that can be read, and of sounds' spectra."""
     wanted = sorted(set(paths))
-    jobs = [Job(key, path=Path(path)) for key, path in enumerate(wanted)]
+    jobs = [Job(key, path=path) for key, path in enumerate(wanted)]
     outcomes = list(sandbox.run(jobs, size=THUMBNAIL_PIXELS, fit=Fit.PAD, window=len(jobs)))
     perhaps = [jobs[o.key] for o in outcomes if o.failure and o.failure.reason is Reason.NOT_AN_IMAGE]
     outcomes += sandbox.run(

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from indexer.decoding.sound_formats import SOUND_SUFFIXES, is_sound
+from indexer.remote import path_below
 from retrieval.preprocess import View
 
 # fmt: off
@@ -23,6 +24,7 @@ IMAGE_SUFFIXES = frozenset({
 HIDDEN_FOLDERS = frozenset(
     {"@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information", "trash"}
 )
+HEAD_BYTES = 12  # by which one is told that has no suffix
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF", b"BM", b"II*\x00", b"MM\x00*")
 BOX_MAGIC = b"ftyp"  # at byte 4 of HEIC and AVIF
 _name = attrgetter("name")
@@ -80,7 +82,7 @@ def scan_folder(
     ``exclude`` are globs, matched against a name and against the path below ``root``; ``excluded_paths`` are whole
     paths. Hidden files and folders, trash and thumbnails folders are skipped.
     """
-    kind = SOUNDS if view is View.SPECTRUM else PICTURES
+    kind = kind_for(view)
     scan = Scan()
     pending = [root]
     while pending:
@@ -149,13 +151,13 @@ def _oddity(entry: os.DirEntry[str], root: str, kind: Kind) -> tuple[str, str]:
 
 
 def _head(path: str) -> bytes:
-    """Return a file's first 12 bytes, by which one without a suffix is told; none if it cannot be read."""
+    """Return a file's first `HEAD_BYTES`; none if it cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return b""
     try:
-        return os.read(descriptor, 12)
+        return os.read(descriptor, HEAD_BYTES)
     except OSError:
         return b""
     finally:
@@ -170,12 +172,17 @@ PICTURES = Kind("picture", IMAGE_SUFFIXES, _is_picture)
 SOUNDS = Kind("sound", SOUND_SUFFIXES, is_sound)
 
 
+def kind_for(view: View) -> Kind:
+    """Return what an encoder of that view takes."""
+    return SOUNDS if view is View.SPECTRUM else PICTURES
+
+
 def folder_label(path: str, root: str) -> str | None:
     """Return the class that the folder names: the folder's path below the catalogue, or None directly in it.
 
     A label is text: bytes of a name that are none stand in it as hexadecimal escapes.
     """
-    below = os.path.relpath(os.path.dirname(path), root)
-    if below == ".":
+    below = path_below(path, root).rpartition(os.sep)[0]
+    if not below:
         return None
     return os.fsencode(below).decode("utf-8", "backslashreplace").replace(os.sep, "/")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from indexer import __version__, durable
 from indexer.build_report import BuildReport
 from indexer.errors import IndexerError
+from indexer.remote import Place, is_remote
 from indexer.scan import Scan, scan_folder
 from indexer.settings import Settings
 from retrieval.preprocess import View
@@ -32,7 +33,7 @@ _NOT_LOOKED_AT = frozenset({STAMP_FILE, "lock", "catalog.db-shm"})  # readers an
 _SETTLED_NS = 1_000_000_000
 
 
-def unchanged_report(store: Path, catalogues: Sequence[Path], settings: Settings) -> BuildReport | None:
+def unchanged_report(store: Path, catalogues: Sequence[Place], settings: Settings) -> BuildReport | None:
     """Return the report of a build that would find nothing to do; None where one has to be made to know.
 
     Raises:
@@ -57,7 +58,7 @@ def unchanged_report(store: Path, catalogues: Sequence[Path], settings: Settings
 
 def leave_stamp(
     store: Path,
-    catalogues: Sequence[Path],
+    catalogues: Sequence[Place],
     settings: Settings,
     work: "Survey",
     report: BuildReport,
@@ -102,12 +103,12 @@ def _read(path: Path) -> dict[str, Any] | None:
     return dict(json.loads(body)) if sound else None
 
 
-def _circumstances(catalogues: Sequence[Path], settings: Settings) -> dict[str, Any]:
+def _circumstances(catalogues: Sequence[Place], settings: Settings) -> dict[str, Any]:
     """All that decides what a build does besides files: the program, where it is called, what it is asked for."""
     return {
         "program": __version__,
         "folder": os.path.realpath("."),
-        "catalogues": [os.path.realpath(path) for path in catalogues],
+        "catalogues": [path if is_remote(path) else os.path.realpath(path) for path in catalogues],
         "database": settings.database,
         "vectors": settings.vectors,
         "encoder": settings.encoder,

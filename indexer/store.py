@@ -17,6 +17,7 @@ from indexer import durable
 from indexer.database import REPAIR_HINT, Database
 from indexer.errors import IndexNotFound, StoreDamaged, StoreLocked, os_errors
 from indexer.location import DATABASE_FILE, SETTINGS_FILE
+from indexer.remote import is_remote
 from indexer.settings import TEMPLATE, database_url
 from indexer.sqlite import SqliteDatabase
 from indexer.tables import FaissFile
@@ -191,8 +192,8 @@ class Store:
         return os.curdir if path == str(self.base) else path
 
     def absolute_path(self, stored: str) -> str:
-        """Undo `stored_path`."""
-        return os.path.normpath(os.path.join(self.base, stored))
+        """Undo `stored_path`; what lies on an object store is called by its URL, there as here."""
+        return stored if is_remote(stored) else os.path.normpath(os.path.join(self.base, stored))
 
     def shown_path(self, stored: str) -> str:
         """Name a path as the user can open it from where he is."""

@@ -12,6 +12,7 @@ from indexer.committed import Committed, current_generation
 from indexer.encoders import BUILTIN, EncoderFiles, canonical_source, read_encoder
 from indexer.manifest import Facts, read_manifest
 from indexer.plan import Plan, Rejected, encoded_items, known_files, make_plan, old_rejections
+from indexer.remote import Place, is_remote
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import AssignedLabel, Encoder
@@ -53,7 +54,7 @@ class Survey:
 
 def survey(
     store: Store,
-    catalogues: Sequence[Path],
+    catalogues: Sequence[Place],
     settings: Settings,
     labels: Path | None,
     exclude: Sequence[str] | None,
@@ -62,6 +63,7 @@ def survey(
 
     Raises:
         UsageRefused: a catalogue, the labels file or the encoder cannot be used.
+        EngineUnavailable, PermissionRefused: an object store cannot be listed.
     """
     with store.database.reading() as connection:
         previous = current_generation(connection)
@@ -76,7 +78,10 @@ def survey(
         listings = list_catalogues(connection, store, ids, encoder.spec.preprocess.view)
         facts = {path: fact for listing in listings for path, fact in listing.facts.items()}
         if labels is not None:
-            facts |= read_manifest(labels, [listing.root for listing in listings])
+            listed = {
+                found.path for listing in listings if is_remote(listing.root) for found in listing.scan.files
+            }
+            facts |= read_manifest(labels, [listing.root for listing in listings], listed)
         other_encoder = previous is not None and previous.fingerprint != encoder.fingerprint
         rejections = {} if other_encoder else old_rejections(connection)  # each takes what it takes
         spaces = len(encoder.spec.spaces)

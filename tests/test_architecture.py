@@ -35,6 +35,7 @@ DOORS = {
     "prometheus_client": {"indexer/web/"},
     "pymilvus": {"indexer/vectors/milvus_engine.py"},
     "grpc": {"indexer/vectors/milvus_engine.py"},
+    "s3fs": {"indexer/object_store.py"},
     "pickle": set(),
     "multiprocessing": set(),
 }
@@ -107,7 +108,7 @@ def test_the_command_line_imports_no_heavy_library_before_it_needs_it(arguments:
         "import sys\nfrom indexer.cli import run\n"
         f"run({arguments!r})\n"
         "heavy = {'torch', 'faiss', 'onnxruntime', 'sqlalchemy', 'numpy', 'PIL', 'rich', 'alembic', 'sklearn',"
-        " 'fastapi', 'uvicorn', 'pydantic', 'prometheus_client'}\n"
+        " 'fastapi', 'uvicorn', 'pydantic', 'prometheus_client', 's3fs'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(

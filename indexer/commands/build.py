@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options, executor_option, metric_option
+from indexer.commands.options import FILE, PLACE, common_options, executor_option, metric_option
 
 if TYPE_CHECKING:
     from indexer.build_report import BuildReport
+    from indexer.remote import Place
     from indexer.settings import Settings
 
 _SHOWN_REJECTIONS = 10
 
 
 @click.command()
-@click.argument("catalogues", nargs=-1, type=FILE, metavar="[CATALOGUE]...")
+@click.argument("catalogues", nargs=-1, type=PLACE, metavar="[CATALOGUE]...")
 @click.option("--labels", type=FILE, help="A CSV or Parquet file with path,label and any attributes.")
 @click.option("--encoder", help="builtin, a trained folder, or an .onnx file beside its .json spec.")
 @metric_option
@@ -32,7 +33,7 @@ _SHOWN_REJECTIONS = 10
 )
 @common_options
 def command(
-    catalogues: tuple[Path, ...],
+    catalogues: tuple["Place", ...],
     labels: Path | None,
     encoder: str | None,
     metric: str | None,
@@ -45,7 +46,7 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Index the pictures of folders, or of .csv or .parquet manifests.
+    """Index the pictures of folders, of s3://BUCKET/FOLDER, or of .csv or .parquet manifests.
 
     Run it again at any time: unchanged files cost a look at their size and date, moved ones keep what is known of
     them, and files that are gone leave the index. Without CATALOGUE it goes over those that the index remembers.
@@ -75,7 +76,7 @@ def command(
 
 def _build(
     path: Path,
-    catalogues: tuple[Path, ...],
+    catalogues: tuple["Place", ...],
     settings: "Settings",
     labels: Path | None,
     exclude: tuple[str, ...],

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options
+from indexer.commands.options import FILE, PLACE, common_options
 
 if TYPE_CHECKING:
     from indexer.decision_export import Listing
     from indexer.decisions import Decided
+    from indexer.remote import Place
     from indexer.store import Store
 
 # As in `indexer.decisions`, whose import would cost `--help` half a second; a test holds them together.
@@ -17,8 +18,8 @@ VERDICTS = ("same", "same-object", "different", "fraud", "cleared")
 
 
 @click.command()
-@click.argument("a", type=FILE, required=False)
-@click.argument("b", type=FILE, required=False)
+@click.argument("a", type=PLACE, required=False)
+@click.argument("b", type=PLACE, required=False)
 @click.argument("verdict", type=click.Choice(VERDICTS), required=False)
 @click.option("--note", "remark", metavar="TEXT", default="", help="Why; kept with the decision.")
 @click.option("--undo", is_flag=True, help="Take back what was decided of A and B.")
@@ -27,8 +28,8 @@ VERDICTS = ("same", "same-object", "different", "fraud", "cleared")
 @click.option("--import", "source", type=FILE, metavar="FILE", help="Add the decisions of a CSV file.")
 @common_options
 def command(
-    a: Path | None,
-    b: Path | None,
+    a: "Place | None",
+    b: "Place | None",
     verdict: str | None,
     remark: str,
     undo: bool,
@@ -68,7 +69,7 @@ def command(
 
 
 def _decide(
-    store: "Store", pair: tuple[Path, Path], verdict: str | None, remark: str, *, as_json: bool
+    store: "Store", pair: "tuple[Place, Place]", verdict: str | None, remark: str, *, as_json: bool
 ) -> None:
     from indexer.commands.output import print_json
     from indexer.decisions import decide

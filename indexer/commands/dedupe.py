@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.commands.options import FILE, common_options, executor_option, space_option
+from indexer.commands.options import FILE, PLACE, common_options, executor_option, space_option
 
 if TYPE_CHECKING:
     from indexer.duplicates.disposal import Disposals
     from indexer.duplicates.policy import Skipped
     from indexer.duplicates.report import DedupeReport
+    from indexer.remote import Place
     from indexer.store import Store
 
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--across", metavar="KEY", help="Compare only files that differ in this attribute, or the label."
 )
-@click.option("--reference", type=FILE, help="A folder whose files are never compared with each other.")
+@click.option("--reference", type=PLACE, help="A folder whose files are never compared with each other.")
 @click.option("--new", is_flag=True, help="Compare only contents that came since the last --new.")
 @click.option("--verify", is_flag=True, help="Hold each copy against the pixels of the file to keep.")
 @click.option("--prefer", metavar="GLOB", multiple=True, help="Keep files like this one first; repeatable.")
@@ -90,7 +91,7 @@ def _dedupe(
     space: str | None,
     within: str | None,
     across: str | None,
-    reference: Path | None,
+    reference: "Place | None",
     new: bool,
     verify: bool,
     prefer: tuple[str, ...],

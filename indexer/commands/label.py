@@ -1,17 +1,21 @@
 """`index label`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options
+from indexer.commands.options import PLACE, common_options
+
+if TYPE_CHECKING:
+    from indexer.remote import Place
 
 
 @click.command()
-@click.argument("path", type=FILE)
+@click.argument("path", type=PLACE)
 @click.argument("label")
 @common_options
-def command(path: Path, label: str, store: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+def command(path: "Place", label: str, store: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Give the picture at PATH a label. It belongs to the content: copies carry it, moves and rebuilds keep it.
 
     \b

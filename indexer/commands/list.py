@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options
+from indexer.commands.options import PLACE, common_options
 
 if TYPE_CHECKING:
     from indexer.listings import ListingShown
+    from indexer.remote import Place
 
 # As in `indexer.listings`, whose import would cost `--help` half a second; a test holds them together.
 LISTS = ("genuine", "fraud", "benign")
@@ -26,13 +27,13 @@ def command() -> None:
 
 @command.command()
 @click.argument("name", type=click.Choice(LISTS))
-@click.argument("paths", type=FILE, nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", type=PLACE, nargs=-1, required=True, metavar="PATH...")
 @click.option("--label", help="What a genuine picture is of.  [default: its label in the index]")
 @click.option("--note", "remark", metavar="TEXT", default="", help="Why; kept with the listing.")
 @common_options
 def add(
     name: str,
-    paths: tuple[Path, ...],
+    paths: tuple["Place", ...],
     label: str | None,
     remark: str,
     store: Path | None,

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.commands.options import FILE, common_options
+from indexer.commands.options import FILE, PLACE, common_options
 
 if TYPE_CHECKING:
     from indexer.nightly.report import Entry, NightReport
+    from indexer.remote import Place
     from indexer.store import Store
 
 
 @click.command()
-@click.argument("catalogues", nargs=-1, type=FILE, metavar="[CATALOGUE]...")
+@click.argument("catalogues", nargs=-1, type=PLACE, metavar="[CATALOGUE]...")
 @click.option("--source", metavar="KEY", help="The attribute that names a source.  [default: the top folder]")
 @click.option(
     "--flood", type=click.IntRange(min=0), help="Findings that one source may bring.  [default: 100]"
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--release", metavar="SOURCE", help="Print what waits from a source, and let go of it.")
 @common_options
 def command(
-    catalogues: tuple[Path, ...],
+    catalogues: tuple["Place", ...],
     fail_on_found: bool,
     show_quarantine: bool,
     release: str | None,

@@ -1,14 +1,30 @@
 """Options that several verbs share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from indexer.remote import is_remote, place_of
+
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class _Place(click.Path):
+    """A path on disk, or an s3:// URL, which stays text."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        place = place_of(value)
+        return place if is_remote(place) else super().convert(value, param, ctx)
+
+
 FILE = click.Path(path_type=Path)
+PLACE = _Place(path_type=Path)
+PICTURE = _Place(exists=True, path_type=Path)
 SEED = click.IntRange(0, 2**32 - 1)
 
 

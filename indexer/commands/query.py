@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options, key_values, metric_option, space_option
+from indexer.commands.options import FILE, PICTURE, common_options, key_values, metric_option, space_option
 
 if TYPE_CHECKING:
     from indexer.query import QueryAnswer
+    from indexer.remote import Place
 
 
 @click.command()
-@click.argument(
-    "images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="IMAGE..."
-)
+@click.argument("images", nargs=-1, required=True, type=PICTURE, metavar="IMAGE...")
 @click.option(
     "-k", "--top", "k", type=click.IntRange(1), default=10, show_default=True, help="How many to show."
 )
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 @click.option("--html", type=FILE, help="Write one self-contained page with the pictures.")
 @common_options
 def command(
-    images: tuple[Path, ...],
+    images: tuple["Place", ...],
     k: int,
     threshold: float | None,
     space: str | None,

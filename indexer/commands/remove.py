@@ -1,18 +1,22 @@
 """`index remove`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options
+from indexer.commands.options import PLACE, common_options
+
+if TYPE_CHECKING:
+    from indexer.remote import Place
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PLACE, metavar="PATH...")
 @click.option("--undo", is_flag=True, help="Let these paths come back at the next build.")
 @common_options
 def command(
-    paths: tuple[Path, ...],
+    paths: tuple["Place", ...],
     undo: bool,
     store: Path | None,
     as_json: bool,

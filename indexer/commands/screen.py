@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options, key_values
+from indexer.commands.options import FILE, PICTURE, common_options, key_values
 
 if TYPE_CHECKING:
+    from indexer.remote import Place
     from indexer.screening.report import ScreenReport
 
 
 @click.command()
-@click.argument("images", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="IMAGE...")
+@click.argument("images", nargs=-1, type=PICTURE, metavar="IMAGE...")
 @click.option(
     "--claim",
     multiple=True,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--fail-on-found", is_flag=True, help="Exit with 4 if anything is flagged.")
 @common_options
 def command(
-    images: tuple[Path, ...],
+    images: tuple["Place", ...],
     claim: dict[str, str],
     claims: Path | None,
     owner: str | None,

@@ -5,23 +5,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer.commands.options import FILE, common_options
+from indexer.commands.options import FILE, PICTURE, common_options
 
 if TYPE_CHECKING:
+    from indexer.remote import Place
     from indexer.verify import Verification
-
-_PICTURE = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
-@click.argument("a", type=_PICTURE)
-@click.argument("b", type=_PICTURE)
+@click.argument("a", type=PICTURE)
+@click.argument("b", type=PICTURE)
 @click.option("--html", type=FILE, help="Write one self-contained page: both pictures, overlay, changes.")
 @click.option("--overlay", type=FILE, help="Write A with B laid on it and the changes framed, as a PNG.")
 @common_options
 def command(
-    a: Path,
-    b: Path,
+    a: "Place",
+    b: "Place",
     html: Path | None,
     overlay: Path | None,
     store: Path | None,

@@ -15,17 +15,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from indexer.arrivals import Arrivals
 from indexer.decoding.frames import frame
 from indexer.decoding.limits import Limits
-from indexer.decoding.picture import DecodeFailure, Picture, Reason
+from indexer.decoding.picture import Picture, Reason
 from indexer.decoding.sandbox_process import Bytes, WorkerProcess
-from indexer.decoding.source import require_file_size
 from indexer.errors import IndexerError
 from retrieval.preprocess import Fit, View
 
 Wants = Literal["hash", "pixels"]
 
 _QUEUED = 2  # one at work, one waiting: no worker idles until its next job is sent
+_LOOK_S = 0.01  # between looks at what has come over a network
 
 
 class SandboxUnavailable(IndexerError):
@@ -34,12 +35,16 @@ class SandboxUnavailable(IndexerError):
 
 @dataclass(frozen=True)
 class Job:
-    """A file or bytes to read. ``key`` is the caller's, and comes back in the outcome."""
+    """A file, an object by its URL, or bytes to read. ``key`` is the caller's, and comes back in the outcome.
+
+    ``mtime_ns`` is when ``data`` was changed where they came from, as far as that is known.
+    """
 
     key: int
     path: Path | str | None = None
     data: bytes | None = None
     wants: Wants = "pixels"
+    mtime_ns: int = 0
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
@@ -59,7 +64,8 @@ class Outcome:
     """What became of a job.
 
     ``sha256`` is of the whole content, 32 bytes, and None if that could not be read; ``size_bytes`` and ``mtime_ns``
-    are what ``fstat`` said when it was, and 0 otherwise; ``picture`` is there if pixels were wanted and to be had.
+    are what ``fstat``, or an object store, said when it was, and 0 otherwise; ``picture`` is there if pixels were wanted
+    and to be had.
     """
 
     key: int
@@ -78,6 +84,7 @@ class Sandbox:
         self._count = max(1, workers)
         self._workers: list[WorkerProcess] = []
         self._returned: deque[Job] = deque()  # had been sent to a worker that died before it came to them
+        self._coming: Arrivals | None = None  # the jobs of the last run
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
@@ -109,18 +116,25 @@ class Sandbox:
         self._workers.clear()
         self._selector.close()
 
+    def hurry(self) -> None:
+        """Have a run in another thread wait for no object any more: nobody wants its outcomes."""
+        if self._coming is not None:
+            self._coming.close()
+
     def run(
         self, jobs: Iterable[Job], *, size: int, fit: Fit, view: View = View.COLOUR, window: int
     ) -> Iterator[Outcome]:
         """Do the jobs and yield their outcomes as they come, in no fixed order; pictures are (size, size, 3).
 
         At most ``window`` jobs are taken from ``jobs`` and not yet yielded: memory is bounded when the caller is slow.
+        Objects are read by this process, as many ahead as `Arrivals` has on their way: workers see no network.
 
         Raises:
             SandboxUnavailable: workers do not start.
+            EngineUnavailable, PermissionRefused, UsageRefused: an object store cannot be read.
         """
         self.start()
-        coming = iter(jobs)
+        self._coming = coming = Arrivals(jobs, self._limits)
         shape = {"size": size, "fit": fit, "view": view}
         done: deque[Outcome] = deque()
         try:
@@ -129,34 +143,32 @@ class Sandbox:
                 if done:
                     yield done.popleft()
                 elif any(worker.queue for worker in self._workers):
-                    done.extend(self._collect())
+                    done.extend(self._collect(_LOOK_S if coming.is_waiting else None))
                 else:
                     return
         finally:
+            coming.close()
             self._abandon()
 
-    def _assign(
-        self, coming: Iterator[Job], shape: Mapping[str, object], done: deque[Outcome], most: int
-    ) -> None:
-        """Give jobs to the workers that have room, until ``most`` are on their way."""
-        while sum(len(worker.queue) for worker in self._workers) + len(done) < most:
-            worker = min(self._workers, key=lambda worker: len(worker.queue))
-            job = self._returned.popleft() if self._returned else next(coming, None)
-            if job is None:
+    def _assign(self, coming: Arrivals, shape: Mapping[str, object], done: deque[Outcome], most: int) -> None:
+        """Give jobs to the workers that have room, until ``most`` are on their way; wait for one only if none is."""
+        while (busy := sum(len(worker.queue) for worker in self._workers) + len(done)) < most:
+            come = (self._returned.popleft(), None) if self._returned else coming.next(wait=not busy)
+            if come is None:
                 return
-            try:
-                require_file_size(len(job.data or b""), self._limits)
-            except DecodeFailure as failure:
+            job, failure = come
+            if failure is not None:
                 done.append(Outcome(job.key, failure=Rejection(failure.reason, str(failure))))
                 continue
+            worker = min(self._workers, key=lambda worker: len(worker.queue))
             worker.queue.append(job)
             worker.send(*_message(job, shape))
             self._watch_writing(worker)
 
-    def _collect(self) -> list[Outcome]:
-        """Wait until something comes or goes, and return the outcomes that are complete."""
+    def _collect(self, most_s: float | None) -> list[Outcome]:
+        """Wait until something comes or goes, ``most_s`` at most, and return the outcomes that are complete."""
         outcomes = []
-        for key, _ in self._selector.select():
+        for key, _ in self._selector.select(most_s):
             worker: WorkerProcess = key.data
             if worker not in self._workers:
                 continue  # replaced a moment ago; its descriptors may be another's by now
@@ -180,7 +192,10 @@ class Sandbox:
             self._selector.unregister(worker.jobs)
 
     def _outcome(self, job: Job, header: dict[str, Any], pixels: Bytes) -> Outcome:
-        read = {"size_bytes": header.get("size_bytes", 0), "mtime_ns": header.get("mtime_ns", 0)}
+        read = {
+            "size_bytes": header.get("size_bytes", 0),
+            "mtime_ns": header.get("mtime_ns", 0) or job.mtime_ns,
+        }
         sha256 = bytes.fromhex(header["sha256"]) if "sha256" in header else None
         if "reason" in header:
             failure = Rejection(Reason(header["reason"]), header["message"])

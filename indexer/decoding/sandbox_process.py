@@ -99,8 +99,13 @@ def _start(limits: str, pipe_bytes: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         pipesize=pipe_bytes,
         cwd="/",
-        env=os.environ | environment,
+        env=_without_credentials() | environment,
     )
+
+
+def _without_credentials() -> dict[str, str]:
+    """Return the environment but for what opens an object store: a worker reads what anyone may have put there."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 def _frames(descriptor: int) -> Generator[tuple[dict[str, Any], Bytes] | None]:

@@ -13,6 +13,7 @@ from indexer.duplicates.pixels import Judged
 from indexer.duplicates.places import Place, why_kept
 from indexer.duplicates.report import Bridge, DedupeReport, DuplicateGroup, Member
 from indexer.lookup import IDENTICAL
+from indexer.remote import is_remote
 from indexer.store import Store
 from retrieval.alignment.verdict import Kind
 
@@ -96,7 +97,9 @@ def _probability(score: float, verdict: str | None, calibration: Calibration | N
 
 
 def _inode(store: Store, place: Place) -> tuple[int, int] | None:
-    """What a file is on disk, whatever it is called; None if it is gone."""
+    """What a file is on disk, whatever it is called; None if it is gone, or was never there."""
+    if is_remote(place.path):
+        return None
     try:
         status = os.lstat(store.absolute_path(place.path))
     except OSError:

@@ -28,6 +28,7 @@ from indexer.duplicates.policy import Policy, Skipped, Step, sort_out, touchable
 from indexer.duplicates.report import DedupeReport, DuplicateGroup
 from indexer.duplicates.undo import DONE, PLANNED, Disposed, settled, temporary_of, write_states
 from indexer.errors import StoreDamaged, UsageRefused
+from indexer.remote import is_remote
 from indexer.store import Store
 from indexer.tables import Catalogue, Disposal
 
@@ -104,7 +105,7 @@ def trash_root(store: Store, report: DedupeReport, policy: Policy, trash: Path |
     existing = next(path for path in (Path(root), *Path(root).parents) if path.exists())
     device = existing.stat().st_dev
     for path in touchable(report.groups, policy):
-        if os.path.lexists(path) and os.lstat(path).st_dev != device:
+        if not is_remote(path) and os.path.lexists(path) and os.lstat(path).st_dev != device:
             raise UsageRefused(
                 f"{path} lies on another file system than the trash {root}: nothing was touched",
                 "name a folder on the same one with --trash DIR",

@@ -14,6 +14,8 @@ from sqlalchemy import Connection, select
 
 from indexer.duplicates.scope import Kind, Scope, value_of
 from indexer.errors import UsageRefused
+from indexer.remote import Place as Where
+from indexer.remote import holds, is_remote
 from indexer.store import Store
 from indexer.tables import File, Item
 
@@ -52,11 +54,15 @@ def read_places(
             raise UsageRefused(
                 f"no file of the index has the attribute {key!r}", f"known: {', '.join(known)}"
             )
-    folder = os.path.realpath(scope.reference) if scope.reference is not None else None
+    folder = _folder(scope.reference) if scope.reference is not None else None
     places = [_place(row, store.absolute_path(row.path), scope, prefer, seen, folder) for row in rows]
     if folder is not None and not any(place.kind.is_reference for place in places):
         raise UsageRefused(f"the index holds nothing below {scope.reference}", "index it too: `index build`")
     return sorted(places, key=Place.preference)
+
+
+def _folder(reference: Where) -> str:
+    return reference if is_remote(reference) else os.path.realpath(reference)
 
 
 def _place(
@@ -65,7 +71,7 @@ def _place(
     kind = Kind(
         value_of(scope.within, row.label, row.attributes),
         value_of(scope.across, row.label, row.attributes),
-        reference is not None and path.startswith(reference.rstrip(os.sep) + os.sep),
+        reference is not None and holds(reference, path),
         row.item_id <= seen,
     )
     preferred = -1 if kind.is_reference else _first_match(path, prefer)

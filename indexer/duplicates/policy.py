@@ -14,6 +14,7 @@ from pathlib import Path
 from indexer import durable
 from indexer.duplicates.report import DuplicateGroup, Member
 from indexer.lookup import IDENTICAL
+from indexer.remote import is_remote
 from retrieval.alignment.verdict import Kind
 
 
@@ -79,6 +80,8 @@ def _doubt(member: Member, policy: Policy) -> str | None:
 
 def _unsound(path: str, sha256: str) -> str | None:
     """Say what is wrong with a file; None if it is a plain file with that content."""
+    if is_remote(path):
+        return "lies on an object store, which is never written to, nor relied on to keep a file"
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return "is not a plain file"

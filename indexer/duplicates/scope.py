@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
+
+from indexer.remote import Place
 
 
 class Kind(NamedTuple):
@@ -26,7 +27,7 @@ class Scope:
 
     within: str | None = None
     across: str | None = None
-    reference: Path | None = None
+    reference: Place | None = None
     new: bool = False
 
     def allows(self, a: Kind, b: Kind) -> bool:

@@ -25,11 +25,11 @@ from sqlalchemy import Connection, func, select
 
 from indexer import durable
 from indexer.build import build
+from indexer.catalogue import require_there
 from indexer.decisions import Decisions
 from indexer.dedupe import dedupe
 from indexer.duplicates.scope import Scope
 from indexer.encoding import Progress, no_progress
-from indexer.errors import UsageRefused
 from indexer.nightly.copies import copies, repeated_bytes
 from indexer.nightly.findings import QUARANTINED, REPORTED, Finding, add_findings, quarantined, unreported
 from indexer.nightly.flood import DEFAULT_LIMIT, held_back
@@ -41,6 +41,7 @@ from indexer.nightly.pictures import Picture, Sources, newer_pictures, pictures_
 from indexer.nightly.rejected import RejectedFile, newly_rejected
 from indexer.nightly.report import NightReport, described
 from indexer.nightly.screened import alerts
+from indexer.remote import Place
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.tables import File, now
@@ -66,7 +67,7 @@ class NightOptions:
 
 def nightly(
     store: Store,
-    catalogues: Sequence[Path],
+    catalogues: Sequence[Place],
     settings: Settings,
     options: NightOptions,
     progress: Progress = no_progress,
@@ -75,11 +76,11 @@ def nightly(
 
     Raises:
         StoreLocked: another night, or another writer, is at work.
-        UsageRefused, StoreDamaged, NewerFormat, NoSpace, PermissionRefused: the night did not end; run it again.
+        UsageRefused, StoreDamaged, NewerFormat, NoSpace, PermissionRefused, EngineUnavailable: the night did not end;
+            run it again.
     """
     for path in catalogues:
-        if not path.exists():
-            raise UsageRefused(f"{path} does not exist")
+        require_there(path)
     with alone(store):
         clock = _Clock()
         built = build(store, catalogues, settings, progress=progress)

@@ -11,6 +11,7 @@ from indexer.catalogue import FOLDER
 from indexer.contents import sound_files
 from indexer.duplicates.scope import value_of
 from indexer.errors import UsageRefused
+from indexer.remote import path_below
 from indexer.store import Store
 from indexer.tables import Catalogue, File, Item
 
@@ -58,7 +59,7 @@ class Sources:
         if value is not None:
             return value
         root = self.roots[catalogue_id]
-        top, *below = os.path.relpath(path, root).split(os.sep)
+        top, *below = path_below(path, root).split(os.sep)
         name = os.path.basename(root)
         return os.path.join(name, top) if below and top != os.pardir else name
 

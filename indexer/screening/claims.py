@@ -6,11 +6,12 @@ from pathlib import Path
 
 from indexer.errors import UsageRefused
 from indexer.manifest import read_manifest
+from indexer.remote import Place, absolute, is_remote
 
 
 def read_claims(
-    images: Sequence[Path], said: Mapping[str, str], table: Path | None
-) -> list[tuple[Path, dict[str, str]]]:
+    images: Sequence[Place], said: Mapping[str, str], table: Path | None
+) -> list[tuple[Place, dict[str, str]]]:
     """Return the images with what is claimed of each; without images, those of the table.
 
     The table has a column ``path``, beside the file or in the working directory, and one for each claim; what is
@@ -27,12 +28,10 @@ def read_claims(
     chosen = list(images) or [_shown(path) for path in listed]
     if not chosen:
         raise UsageRefused("there is no image to screen", "name IMAGE..., or a --claims file that lists some")
-    return [(image, listed.get(_absolute(image), {}) | dict(said)) for image in chosen]
+    return [(image, listed.get(absolute(image), {}) | dict(said)) for image in chosen]
 
 
-def _absolute(image: Path) -> str:
-    return os.path.join(os.path.realpath(image.parent), image.name)
-
-
-def _shown(path: str) -> Path:
+def _shown(path: str) -> Place:
+    if is_remote(path):
+        return path
     return Path(os.path.relpath(path) if path.startswith(os.path.realpath(".") + os.sep) else path)

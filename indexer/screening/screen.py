@@ -16,6 +16,7 @@ from indexer.errors import UsageRefused
 from indexer.images import QueryImage
 from indexer.lookup import Gallery
 from indexer.query import encode
+from indexer.remote import absolute, place_of
 from indexer.screening.facts import Case, Facts, Genuine, Neighbour, Relation
 from indexer.screening.genuine import GenuineLabels
 from indexer.screening.neighbours import NEAREST, Surroundings
@@ -216,8 +217,7 @@ def _unusable(entry: QueryImage, claim: Mapping[str, str]) -> ScreenedImage:
 def _stored_path(store: Store, image: Any) -> str | None:
     if not isinstance(image, str | os.PathLike):
         return None
-    folder, name = os.path.split(os.fspath(image))
-    return store.stored_path(os.path.join(os.path.realpath(folder or "."), name))
+    return store.stored_path(absolute(place_of(image)))
 
 
 def _require_known(connection: Connection, key: str | None) -> None:

@@ -16,6 +16,8 @@ from indexer.decoding.reading import opened
 from indexer.decoding.sandbox import Sandbox
 from indexer.errors import IndexerError, os_errors
 from indexer.images import read_images
+from indexer.object_store import object_store
+from indexer.remote import is_remote
 from indexer.store import Store
 from indexer.verify import Unusable
 from indexer.web.errors import ApiError, Code
@@ -31,21 +33,33 @@ def content_of(store: Store, view: ItemView, limits: Limits) -> bytes:
 
     Raises:
         ApiError: none of them has.
+        EngineUnavailable, PermissionRefused, UsageRefused: none of those that could be reached has.
     """
-    reasons = []
+    reasons, unreachable = [], None
     for path in view.stored_paths:
         try:
-            with opened(os.fsencode(store.absolute_path(path)), limits) as (file, _):
-                content = file.read()
+            content = _read(store.absolute_path(path), limits)
         except DecodeFailure as failure:
             reasons.append(str(failure.reason))
+            continue
+        except IndexerError as error:
+            unreachable = error
             continue
         if hashlib.sha256(content).digest() == view.sha256:
             return content
         reasons.append("changed since it was indexed")
+    if unreachable is not None:
+        raise unreachable
     raise ApiError(
         404, Code.PICTURE_GONE, f"no file has item {view.item} any more", {"reasons": sorted(set(reasons))}
     )
+
+
+def _read(path: str, limits: Limits) -> bytes:
+    if is_remote(path):
+        return object_store().read(path, limits).data
+    with opened(os.fsencode(path), limits) as (file, _):
+        return file.read()
 
 
 def named_content(store: Store, view: ItemView, limits: Limits) -> tuple[str, bytes]:

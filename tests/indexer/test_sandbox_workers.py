@@ -340,3 +340,12 @@ def test_nothing_that_a_library_prints_reaches_the_terminal(
     with sandbox_of(1) as sandbox:
         assert outcomes_of(sandbox, [Job(0, path)])[0].failure is not None
     assert capfd.readouterr() == ("", "")
+
+
+@on_linux
+def test_no_worker_has_the_credentials_of_an_object_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nobody-shall-see-it")
+    with sandbox_of(1) as sandbox:
+        environment = (Path("/proc") / str(start_one(sandbox)) / "environ").read_bytes()
+        assert b"PYTHONPATH" in environment
+        assert b"nobody-shall-see-it" not in environment

@@ -1,6 +1,5 @@
 """Contents of the index: lists of them, one of them, its pictures, its label."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -98,7 +97,7 @@ def label(service: Serving, item: ItemId, given: NewLabel) -> Response:
     """Give a content a label, which it keeps through moves, copies and rebuilds."""
     with service.galleries.taken() as gallery, gallery.store.database.reading() as connection:
         path = service.store.absolute_path(require_view(connection, item).stored_paths[0])
-    return Json({"paths": patiently(lambda: assign_label(service.store, Path(path), given.label))})
+    return Json({"paths": patiently(lambda: assign_label(service.store, path, given.label))})
 
 
 async def _picture(
