@@ -16,6 +16,7 @@ from indexer.embedding import BATCH, Pixels, embed, read_batches, vectors_of
 from indexer.encoders import EncoderFiles
 from indexer.executors.executor import Executor, Reach
 from indexer.executors.opening import open_executor
+from indexer.memory import return_what_is_free
 from indexer.plan import Candidate, Rejected
 from indexer.prefetch import prefetch
 from indexer.remote import is_remote
@@ -90,9 +91,14 @@ def encode_files(
         else:
             arriving = _encoded_there(executor, encoder, candidates, encoded, settings, progress, result)
         with closing(arriving) as batches:
-            for batch, encode in batches:
-                _flush(batch, encode, write, encoded, result)
+            _write_down(batches, write, encoded, result)
+    return_what_is_free()  # the encoder is gone, and what comes next needs its memory
     return result
+
+
+def _write_down(batches: _Batches, write: "_Writer", encoded: dict[bytes, int], result: Encoded) -> None:
+    for batch, encode in batches:
+        _flush(batch, encode, write, encoded, result)
 
 
 def _decoded_here(

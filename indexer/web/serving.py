@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import uvicorn
 
+from indexer.memory import return_large_blocks
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.web.app import create_app
 from indexer.web.guard import Access
-from indexer.web.memory import return_large_blocks
 from indexer.web.patience import Impatient
 from indexer.web.service import Service
 

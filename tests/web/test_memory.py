@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.web.memory import return_large_blocks
+from indexer.memory import return_large_blocks
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
@@ -17,7 +17,7 @@ on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is abou
 
 BEGINNING = """
 import ctypes, sys, threading
-from indexer.web.memory import return_large_blocks
+from indexer.memory import return_large_blocks
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
