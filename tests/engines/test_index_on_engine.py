@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from indexer import Index
+from indexer.vectors.faiss_store import FaissStore
 from indexer.vectors.open import open_vectors
+from indexer.vectors.protocol import Columns
+from retrieval.similarity import Float32, Int64
 from tests.conftest import Answer, Command
 from tests.engines.conftest import Engine
 from tests.engines.held import (
@@ -215,6 +218,34 @@ def test_a_url_that_is_none_changes_nothing(index: Command, pictures: Path, work
     assert index("check").code == 0
 
 
+def test_an_engine_that_does_not_hold_what_was_written_is_not_moved_to(
+    index: Command, pictures: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upsert = FaissStore.upsert
+
+    def forgetful(store: FaissStore, ids: Int64, vectors: Float32, attributes: Columns) -> None:
+        upsert(store, ids[1:], vectors[1:], attributes)
+
+    index("build", pictures)
+    monkeypatch.setattr(FaissStore, "upsert", forgetful)
+    refused = index("copy", "--to", f"faiss://{workplace}/engine")
+    assert (refused.code, "1 vectors missing, 0 too many" in refused.err) == (UNAVAILABLE, True)
+    assert collections() == {}
+    assert index("check").code == 0
+
+
+def test_an_engine_that_moved_is_not_filled_again(index: Command, pictures: Path, workplace: Path) -> None:
+    index("build", pictures, "--vectors", f"faiss://{workplace}/before")
+    named = collections()
+    (workplace / "before").rename(workplace / "after")
+    save(pictures / "cup/new.jpg", 900)
+    assert index("build", "--vectors", f"faiss://{workplace}/after").code == 0
+    assert collections() == named
+    assert index("build").code == 0
+    assert not (workplace / "before").exists()
+    assert_engine_holds_the_index(f"faiss://{workplace}/after")
+
+
 def test_the_settings_are_not_contradicted(
     index: Command, pictures: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,7 +286,7 @@ def test_a_server_that_is_gone_stops_no_build_and_loses_nothing(
 
 
 def test_a_server_that_is_gone_leaves_an_index_where_it_was(
-    index: Command, pictures: Path, engine: Engine
+    index: Command, pictures: Path, url: str, engine: Engine
 ) -> None:
     if not engine.is_server:
         pytest.skip("a folder is always there")
@@ -265,3 +296,6 @@ def test_a_server_that_is_gone_leaves_an_index_where_it_was(
         assert (refused.code, "Traceback" in refused.err) == (UNAVAILABLE, False)
     assert index("query", pictures / "cup/00.jpg").code == 0
     assert index("status", "--json").json()["search"]["copy"]["kind"] == "flat"
+    index("copy", "--to", url)
+    assert index("build", "--vectors", "milvus://127.0.0.1:1/gone").code == UNAVAILABLE
+    assert_engine_holds_the_index(url)
