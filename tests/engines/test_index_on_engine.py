@@ -6,9 +6,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from indexer import Index
+from indexer.lookup import Gallery
+from indexer.store import open_store
 from indexer.vectors.faiss_store import FaissStore
 from indexer.vectors.open import open_vectors
 from indexer.vectors.protocol import Columns
@@ -99,6 +102,39 @@ def test_an_index_that_is_open_follows_what_another_commits(index: Command, pict
         save(pictures / "cup/new.jpg", 900)
         index("build")
         assert opened.query(pictures / "cup/new.jpg", 1)[0].path == "catalogue/cup/new.jpg"
+
+
+def test_an_index_that_is_open_follows_what_is_sent_later(
+    index: Command, pictures: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index("build", pictures, "--vectors", url)
+    new = save(pictures / "cup/new.jpg", 900)
+    with monkeypatch.context() as stopped:
+        stopped.setattr("indexer.generations.follow", lambda store: None)
+        assert index("build").code == 0
+    with Index(".") as opened:
+        assert opened.query(new, 1)[0].path == "catalogue/cup/new.jpg"
+        assert index("build", "--json").json()["generation"] == 2
+        assert_engine_holds_the_index(url)
+        assert opened.query(new, 1)[0].path == "catalogue/cup/new.jpg"
+
+
+def test_a_reader_whose_collections_are_gone_moves_on(index: Command, pictures: Path, url: str) -> None:
+    index("build", pictures, "--vectors", url)
+    store = open_store(Path(".index"))
+    gallery = Gallery(store)
+    with store.database.reading() as connection:
+        gallery.follow(connection)
+        for _ in range(2):
+            assert index("copy", "--to", url).code == 0
+        gallery.follow(connection)
+        assert gallery.generation.id == 1
+        space = gallery.generation.space("copy")
+        gallery.open_current(connection, space)
+        assert gallery.generation.id == 3
+        assert (
+            len(gallery.open_index(space, connection).search(np.eye(1, DIM, dtype=np.float32), 5)[0].ids) == 5
+        )
 
 
 def test_a_server_asks_the_engine_and_follows_builds(index: Command, pictures: Path, url: str) -> None:
