@@ -26,6 +26,7 @@ from indexer.durable import failpoint
 from indexer.engine.changes import follow, forget_changes, note_changes
 from indexer.engine.collections import ENGINE, remove_unnamed
 from indexer.engine.filling import hold
+from indexer.memory import return_what_is_free
 from indexer.store import Store
 from indexer.stored_vectors import read_vectors
 from indexer.tables import FORMAT_VERSION, Embedding, Encoder, FaissFile, File, Generation, Item
@@ -138,7 +139,10 @@ def _write_space(
         exact_limit=exact_limit,
     )
     sha256, size_bytes = store.write_faiss(index)
-    return CommittedFaiss(sha256, size_bytes, index.kind, index.recall)
+    kind, recall = index.kind, index.recall
+    del index
+    return_what_is_free()  # the next space's needs as much again
+    return CommittedFaiss(sha256, size_bytes, kind, recall)
 
 
 def _forget_old_generations(connection: Connection) -> None:

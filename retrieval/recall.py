@@ -13,11 +13,26 @@ Batches = Callable[[], Iterable[tuple[Int64, Float32]]]
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the vectors, (n, dim), and the least and largest values of all, (dim,) each."""
+    """Some of the vectors and the least and largest values of all, as rows of one array, (n + 2, dim): it is large."""
 
-    vectors: Float32
-    low: Float32
-    high: Float32
+    rows: Float32
+
+    @property
+    def vectors(self) -> Float32:
+        """Some of the vectors, (n, dim)."""
+        return self.rows[:-2]
+
+    @property
+    def low(self) -> Float32:
+        """The least values of all, (dim,)."""
+        low: Float32 = self.rows[-2]
+        return low
+
+    @property
+    def high(self) -> Float32:
+        """The largest values of all, (dim,)."""
+        high: Float32 = self.rows[-1]
+        return high
 
     def queries(self, size: int) -> Float32:
         """Make up to ``size`` queries: vectors of the sample, each moved a third of the way to another.
@@ -35,15 +50,18 @@ def draw_sample(batches: Batches, dim: int, size: int, count: int) -> Sample:
         VectorsInvalid: vectors of another shape, or not finite.
     """
     step = max(1, math.ceil(count / size))
-    vectors, offset = [np.empty((0, dim), np.float32)], 0
+    rows, taken, offset = np.empty((math.ceil(count / step) + 2, dim), np.float32), 0, 0
     low, high = np.full(dim, np.inf, np.float32), np.full(dim, -np.inf, np.float32)
     for _, some in batches():
         checked = require_vectors(some, dim)
-        vectors.append(checked[(-offset) % step :: step].copy())  # else all of it would be held
+        part = checked[(-offset) % step :: step][: len(rows) - 2 - taken]
+        rows[taken : taken + len(part)] = part
+        taken += len(part)
         low = np.minimum(low, checked.min(axis=0, initial=np.inf))
         high = np.maximum(high, checked.max(axis=0, initial=-np.inf))
         offset += len(some)
-    return Sample(np.concatenate(vectors), low, high)
+    rows[taken : taken + 2] = low, high
+    return Sample(rows[: taken + 2])
 
 
 def true_neighbours(batches: Batches, queries: Float32, k: int, metric: Metric) -> list[list[int]]:

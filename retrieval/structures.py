@@ -179,9 +179,13 @@ def empty_cells(sample: Sample, lists: int, metric: Metric) -> Cells:
     cells.cp.max_points_per_centroid = _TRAIN_PER_LIST
     cells.cp.min_points_per_centroid = cells.pq.cp.min_points_per_centroid = 1  # it warns, on the terminal
     # With the least and the largest values among what is learned from, 8 bits cut none off, and ``error`` holds.
-    rows = np.vstack([sample.vectors, sample.low, sample.high])
-    index.train(np.resize(rows, (max(len(rows), lists, _CODES_4_BIT), dim)))
+    index.train(_at_least(sample.rows, max(lists, _CODES_4_BIT)))
     return Cells(index)
+
+
+def _at_least(rows: Float32, count: int) -> Float32:
+    """Return (n, dim) rows, over and over where there are fewer than ``count``."""
+    return rows if len(rows) >= count else np.resize(rows, (count, rows.shape[1]))
 
 
 def learn_centres(vectors: Float32, cells: int) -> Float32:
@@ -195,7 +199,7 @@ def learn_centres(vectors: Float32, cells: int) -> Float32:
         max_points_per_centroid=_TRAIN_PER_LIST,
         min_points_per_centroid=1,  # it warns, on the terminal
     )
-    means.train(np.resize(vectors, (max(len(vectors), cells), dim)))
+    means.train(_at_least(vectors, cells))
     centres: Float32 = means.centroids
     return centres
 

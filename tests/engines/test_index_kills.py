@@ -57,7 +57,8 @@ def test_a_move_that_is_killed_leaves_answers_where_they_were_and_nothing_on_the
             assert killed("copy", "--to", url, point=f"{point}:{hit}") == KILLED, point
             assert collections() == {}
             assert found(index(*asked)) == before
-            assert index("check").code == 0
+            checked = index("check")
+            assert (checked.code, "no generation names" in checked.out) == (0, True)
     assert killed("copy", "--to", url, point="generation.after_commit:1") == KILLED
     assert found(index(*asked)) == before
     assert index("build").code == 0

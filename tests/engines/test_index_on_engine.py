@@ -11,6 +11,7 @@ import pytest
 
 from indexer import Index
 from indexer.lookup import Gallery
+from indexer.stamp import STAMP_FILE
 from indexer.store import open_store
 from indexer.vectors.faiss_store import FaissStore
 from indexer.vectors.open import open_vectors
@@ -29,6 +30,7 @@ from tests.engines.held import (
     vectors_in_database,
 )
 from tests.engines.relay import wire_to
+from tests.indexer.test_stamp import age
 from tests.pictures import save
 from tests.tiny_encoder import write_tiny_encoder
 
@@ -89,7 +91,9 @@ def test_builds_go_on_where_the_vectors_are(index: Command, pictures: Path, url:
     assert found(index("query", pictures / "cup/new.jpg", "-k", 1, "--json"))[0][0] == "catalogue/cup/new.jpg"
     assert index("remove", pictures / "cup/new.jpg").code == 0
     assert_engine_holds_the_index(url)
+    age(Path(".index"))
     assert index("build", "--json").json()["generation"] == 3
+    assert not Path(".index", STAMP_FILE).exists()  # whose answer would not ask the engine
     status = index("status", "--json").json()["search"]["copy"]
     assert (status["url"], status["waiting"], status["collection"]) == (url, 0, first["copy"])
     assert url in index("status").out
@@ -114,9 +118,23 @@ def test_an_index_that_is_open_follows_what_is_sent_later(
         assert index("build").code == 0
     with Index(".") as opened:
         assert opened.query(new, 1)[0].path == "catalogue/cup/new.jpg"
+        assert len(rows("SELECT * FROM vector_changes")) == 1
         assert index("build", "--json").json()["generation"] == 2
         assert_engine_holds_the_index(url)
         assert opened.query(new, 1)[0].path == "catalogue/cup/new.jpg"
+
+
+def test_what_waits_for_an_engine_is_forgotten_with_it(
+    index: Command, pictures: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index("build", pictures, "--vectors", url)
+    new = save(pictures / "cup/new.jpg", 900)
+    with monkeypatch.context() as stopped:
+        stopped.setattr("indexer.generations.follow", lambda store: None)
+        index("build")
+    assert index("copy", "--to", "files").code == 0
+    assert rows("SELECT * FROM vector_changes") == []
+    assert found(index("query", new, "-k", 1, "--json")) == [("catalogue/cup/new.jpg", 1)]
 
 
 def test_a_reader_whose_collections_are_gone_moves_on(index: Command, pictures: Path, url: str) -> None:

@@ -135,6 +135,7 @@ def test_a_build_is_made_where_something_else_is_asked(
         unchanged_report(STORE, [], load_settings(STORE, {}, os.environ | {"INDEX_MAX_PIXELS": "100"}))
         is None
     )
+    assert unchanged_report(STORE, [], load_settings(STORE, {"vectors": "milvus://host"})) is None
     elsewhere = os.environ | {"INDEX_DATABASE": "postgresql://host/name"}
     assert unchanged_report(STORE, [], load_settings(STORE, {}, elsewhere)) is None
     monkeypatch.chdir(stamped)  # where names of files are shown otherwise
