@@ -62,7 +62,7 @@ def test_what_an_old_generation_took_up_is_let_go_with_its_last_request(own_shop
     store = Store(own_shop)
     galleries = Galleries(store)
     with galleries.taken() as old:
-        index = weakref.ref(old.open_index(old.generation.space("copy")))
+        index = weakref.ref(old.open_file(old.generation.space("copy")))
         add(store, "new.png", 808)
         with galleries.taken():
             pass
@@ -79,7 +79,7 @@ def test_an_index_is_loaded_once_for_many_that_ask_at_once(own_shop: Path) -> No
     def ask(_: int) -> int:
         barrier.wait()
         with galleries.taken() as gallery:
-            return id(gallery.open_index(gallery.generation.space("copy")))
+            return id(gallery.open_file(gallery.generation.space("copy")))
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(ask, range(8)))) == 1
