@@ -13,7 +13,7 @@ from indexer.committed import Committed
 from indexer.encoding import Encoded, Progress, encode_files, no_progress
 from indexer.engine.changes import follow
 from indexer.engine.collections import ENGINE, remove_unnamed
-from indexer.engine.filling import serves
+from indexer.engine.filling import FILES, serves
 from indexer.errors import UsageRefused
 from indexer.file_rows import FileRow, changed_rows, replace_rows
 from indexer.generations import commit_generation
@@ -24,6 +24,7 @@ from indexer.stamp import leave_stamp
 from indexer.store import Store
 from indexer.survey import Survey, survey
 from indexer.tables import Rejection
+from indexer.vectors.open import require_usable
 
 
 def build(
@@ -49,6 +50,8 @@ def build(
         raise UsageRefused("which folder? there is no index here yet", "name one: `index build FOLDER`")
     for path in (*catalogues, *([labels] if labels else [])):
         require_there(path)
+    if settings.vectors not in (None, FILES):
+        require_usable(settings.vectors)
     with store.writing():
         work = survey(store, catalogues, settings, labels, exclude)
         result = encode_files(

@@ -270,20 +270,23 @@ def _check_faiss(store: Store) -> Iterator[Finding]:
 
 def _check_engine(store: Store, generation: Committed, space: Space) -> Iterator[Finding]:
     """Hold every vector that an engine has to the database's; what still waits to be sent is no difference."""
+    where = f"space {space.name!r}"
     with store.database.reading() as connection:
-        collection = collection_of(connection, generation, space)
-        if collection is None:
-            return
-        where = f"{collection.url} ({collection.name})"
-        if waits := waiting(connection, collection):
-            message = f"{waits} changes of space {space.name!r} are not sent yet; `index build` sends them"
-            yield Finding(Severity.STALE, "engine-behind", where, message)
         try:
+            collection = collection_of(connection, generation, space)
+            if collection is None:
+                return
+            where = f"{collection.url} ({collection.name})"
+            if waits := waiting(connection, collection):
+                message = (
+                    f"{waits} changes of space {space.name!r} are not sent yet; `index build` sends them"
+                )
+                yield Finding(Severity.STALE, "engine-behind", where, message)
             found = unexplained(connection, generation, space, collection)
-        except (VectorsMissing, StoreDamaged) as error:
+        except (VectorsMissing, StoreDamaged, NewerFormat) as error:
             yield Finding(Severity.DAMAGE, "engine-damaged", where, str(error))
-        except EngineUnavailable as error:
-            yield Finding(Severity.DAMAGE, ENGINE_UNREACHABLE, where, str(error))
+        except IndexerError as error:  # nothing answers there, or nothing can be asked from here
+            yield Finding(Severity.DAMAGE, ENGINE_UNREACHABLE, where, f"{error}; {error.hint}")
         else:
             if found:
                 yield Finding(Severity.DAMAGE, "engine-differs", where, f"space {space.name!r}: {found}")

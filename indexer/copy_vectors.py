@@ -5,9 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from indexer.check import items_without_vectors
 from indexer.committed import require_generation
+from indexer.database import REPAIR_HINT
 from indexer.engine.filling import FILES
-from indexer.errors import UsageRefused
+from indexer.errors import StoreDamaged, UsageRefused
 from indexer.generations import commit_generation
 from indexer.settings import Settings
 from indexer.store import Store
@@ -35,6 +37,7 @@ def copy_vectors(store: Store, url: str, settings: Settings) -> VectorsCopied:
 
     Raises:
         UsageRefused: no such URL, the settings say another, or there is no space that an engine can search.
+        StoreDamaged: an item lacks its vector; that is for a repair first.
         EngineUnavailable, StoreLocked, NoSpace, PermissionRefused: the vectors stay where they were.
     """
     if settings.vectors not in (None, url):
@@ -45,6 +48,8 @@ def copy_vectors(store: Store, url: str, settings: Settings) -> VectorsCopied:
     with store.writing():
         with store.database.reading() as connection:
             before = require_generation(connection, store)
+            if items_without_vectors(connection, before):
+                raise StoreDamaged("some items lack a vector", REPAIR_HINT)
         if url != FILES and all(space.metric is not Metric.COSINE for space in before.spec.spaces):
             raise UsageRefused("an engine takes vectors that are compared by cosine, and this index has none")
         committed = commit_generation(

@@ -60,7 +60,7 @@ class Database(ABC):
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Do what comes before the first migration and cannot be part of a transaction."""
+        """Do what comes before a migration, or after a salvage, and cannot be part of a transaction."""
 
     @abstractmethod
     def _name(self, error: Exception) -> IndexerError:
@@ -129,19 +129,19 @@ class Database(ABC):
 
     def migrate(self) -> None:
         """Bring the schema to this version's revision, in one transaction; create what is missing."""
-        if self.exists() and self.revision() == SCHEMA_REVISION:
+        with self._named_errors():
+            self._prepare()
+        if self.revision() == SCHEMA_REVISION:
             return
         from alembic import command
         from alembic.config import Config
 
-        with self._named_errors():
-            self._prepare()
-            with self._engine.connect() as connection, connection.begin():
-                config = Config()
-                config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                failpoint("migrate.before_commit")
+        with self._named_errors(), self._engine.connect() as connection, connection.begin():
+            config = Config()
+            config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            failpoint("migrate.before_commit")
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

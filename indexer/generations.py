@@ -23,7 +23,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from indexer.committed import Committed, CommittedFaiss, current_generation, require_generation, spec_from_row
 from indexer.durable import failpoint
-from indexer.engine.changes import follow, forget_changes, note_changes
+from indexer.engine.changes import count_on, follow, forget_changes, note_changes
 from indexer.engine.collections import ENGINE, remove_unnamed
 from indexer.engine.filling import hold
 from indexer.memory import return_what_is_free
@@ -95,6 +95,7 @@ def commit_generation(
                 insert(FaissFile).values(generation_id=generation_id, space=name, **asdict(file))
             )
         if held.named:
+            count_on(store.database, connection)
             note_changes(connection, held.up_to, dropped)
         else:
             forget_changes(connection)

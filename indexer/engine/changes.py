@@ -11,8 +11,9 @@ import numpy as np
 from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
 
 from indexer.committed import Committed, require_generation
+from indexer.database import Database
 from indexer.durable import failpoint
-from indexer.engine.collections import Collection, collection_of, newest_change
+from indexer.engine.collections import Collection, collection_of, directed, fits, newest_change
 from indexer.engine.differences import Differences, differences
 from indexer.errors import EngineUnavailable, VectorsMissing
 from indexer.store import Store
@@ -25,15 +26,23 @@ from retrieval.similarity import Float32, Int64
 _CHANGES_AT_ONCE = 2_000
 
 
+def count_on(database: Database, connection: Connection) -> None:
+    """Have changes numbered from beyond those that an engine has: a database that was salvaged begins anew."""
+    table = VectorChange.metadata.tables[VectorChange.__tablename__]
+    newest = newest_change(connection)
+    if database.last_id(connection, table) < newest:
+        database.give_ids_after(connection, table, newest)
+
+
 def note_changes(connection: Connection, up_to: int, dropped: Sequence[int]) -> None:
-    """Note the items that files hold beyond ``up_to``, and which of those up to it are gone."""
+    """Note the items that files hold beyond ``up_to``, and those that are gone."""
     new = select(File.item_id, literal(value=False)).where(File.item_id > up_to).distinct()
     connection.execute(insert(VectorChange).from_select(["item_id", "is_gone"], new.order_by(File.item_id)))
-    note_gone(connection, [id_ for id_ in dropped if id_ <= up_to])
+    note_gone(connection, dropped)
 
 
 def note_gone(connection: Connection, ids: Sequence[int]) -> None:
-    """Note items that left the database."""
+    """Note items that left the database; one that the engine never had is as good as removed."""
     if ids:
         connection.execute(insert(VectorChange), [{"item_id": id_, "is_gone": True} for id_ in ids])
 
@@ -92,7 +101,7 @@ def follow(store: Store) -> None:
 
 def _send(store: Store, generation: Committed, space: Space, collection: Collection, newest: int) -> None:
     with store.database.reading() as connection, closing(collection.open(space)) as engine:
-        known = _require_applied(engine, collection)
+        known = _require_applied(connection, engine, collection)
         for part in _changes(connection, known):
             _apply(connection, engine, generation, space, part)
             failpoint("engine.part_sent")
@@ -120,7 +129,7 @@ def _apply(
 ) -> None:
     """Send some changes; of what came and went since, only that it is gone."""
     came = [change.item_id for change in changes if not change.is_gone]
-    for ids, vectors in vectors_of(connection, generation.encoder_id, space, came):
+    for ids, vectors in directed(vectors_of(connection, generation.encoder_id, space, came)):
         engine.upsert(ids, vectors, {})
     engine.delete(np.array([change.item_id for change in changes if change.is_gone], np.int64))
 
@@ -138,7 +147,7 @@ def unexplained(
     held = np.array(connection.execute(select(File.item_id).distinct()).scalars().all(), np.int64)
 
     def expected() -> Iterator[tuple[Int64, Float32]]:
-        for ids, vectors in read_vectors(connection, generation.encoder_id, space):
+        for ids, vectors in directed(read_vectors(connection, generation.encoder_id, space)):
             kept = np.isin(ids, held) & ~np.isin(ids, left_out)
             yield ids[kept], vectors[kept]
 
@@ -148,13 +157,21 @@ def unexplained(
             yield ids[kept], vectors[kept]
 
     with closing(collection.open(space)) as engine:
-        _require_applied(engine, collection)
+        _require_applied(connection, engine, collection)
         return differences(expected(), actual(engine))
 
 
-def _require_applied(engine: VectorStore, collection: Collection) -> int:
-    """Return the last change that an engine has."""
-    known = engine.committed() or 0
-    if known < (collection.applied or 0):
-        raise VectorsMissing(f"{collection.url} lost changes that it had", "`index build` fills it anew")
-    return known
+def _require_applied(connection: Connection, engine: VectorStore, collection: Collection) -> int:
+    """Return the last change that an engine has.
+
+    Raises:
+        VectorsMissing: it is not one of those that this database knows of.
+    """
+    known = engine.committed()
+    if not fits(connection, known, collection):
+        raise VectorsMissing(
+            f"{collection.url} has changes up to {known}, the database knows of {collection.applied or 0} to "
+            f"{newest_change(connection)}: one of them went back to an older state",
+            "`index build` fills it anew",
+        )
+    return known or 0

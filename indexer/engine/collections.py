@@ -5,6 +5,7 @@ before the collection is made and removed after it is gone, so that none is ever
 """
 
 import secrets
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,12 +13,13 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from indexer.committed import Committed
 from indexer.database import REPAIR_HINT
-from indexer.errors import EngineUnavailable, StoreDamaged, VectorsMissing
+from indexer.errors import IndexerError, StoreDamaged, VectorsMissing
 from indexer.store import Store
 from indexer.tables import FaissFile, VectorChange, VectorCollection
 from indexer.vectors.open import drop_vectors, open_vectors
 from indexer.vectors.protocol import VectorStore
 from retrieval.encoder import Space
+from retrieval.similarity import Float32, Int64
 
 ENGINE = "engine"  # the kind of what a generation names, where it is no file
 _PATIENCE_S = 10.0  # for what is only tidied up
@@ -79,16 +81,29 @@ def newest_change(connection: Connection) -> int:
     return max(noted or 0, applied or 0)
 
 
+def fits(connection: Connection, known: int | None, collection: Collection) -> bool:
+    """Tell whether the last change that an engine has is one that it can have, by this database."""
+    return (collection.applied or 0) <= (known or 0) <= newest_change(connection)
+
+
+def directed(batches: Iterable[tuple[Int64, Float32]]) -> Iterator[tuple[Int64, Float32]]:
+    """Leave out vectors of length zero, ((m,) int64, (m, dim) float32): no engine takes them, and none is near them."""
+    for ids, vectors in batches:
+        kept = vectors.any(axis=1)
+        yield ids[kept], vectors[kept]
+
+
 def remove_unnamed(store: Store) -> None:
-    """Remove the collections that no kept generation names; one whose engine does not answer is tried again."""
+    """Remove the collections that no kept generation names; one that cannot be removed now is tried again."""
     with store.database.reading() as connection:
-        for collection in unnamed(connection):
-            try:
-                drop_vectors(collection.url, collection.name, timeout_s=_PATIENCE_S)
-            except EngineUnavailable:
-                continue
-            with store.database.writing() as forgetting:
-                forgetting.execute(delete(VectorCollection).where(VectorCollection.name == collection.name))
+        left = unnamed(connection)
+    for collection in left:
+        try:
+            drop_vectors(collection.url, collection.name, timeout_s=_PATIENCE_S)
+        except IndexerError:  # what is tidied up must not fail what was committed
+            continue
+        with store.database.writing() as connection:
+            connection.execute(delete(VectorCollection).where(VectorCollection.name == collection.name))
 
 
 def unnamed(connection: Connection) -> list[Collection]:

@@ -13,16 +13,24 @@ from sqlalchemy import Connection, func, select, update
 
 from indexer.committed import Committed, CommittedFaiss
 from indexer.durable import failpoint
-from indexer.engine.collections import ENGINE, Collection, collection_of, new_collection, newest_change
+from indexer.engine.collections import (
+    ENGINE,
+    Collection,
+    collection_of,
+    directed,
+    fits,
+    new_collection,
+    newest_change,
+    remove_unnamed,
+)
 from indexer.engine.differences import differences
-from indexer.errors import EngineUnavailable, StoreDamaged, UsageRefused, VectorsMissing
+from indexer.errors import EngineUnavailable, StoreDamaged, VectorsMissing
 from indexer.store import Store
 from indexer.stored_vectors import read_vectors
 from indexer.tables import File, VectorCollection
 from indexer.vectors.open import open_vectors
 from indexer.vectors.protocol import VectorStore
 from retrieval.encoder import Space
-from retrieval.errors import VectorsInvalid
 from retrieval.ranking import recall_at_k
 from retrieval.recall import Batches, draw_sample, true_neighbours
 from retrieval.similarity import Metric, normalise
@@ -54,7 +62,7 @@ def hold(
 
     Raises:
         EngineUnavailable: a collection has to be filled, and cannot be.
-        UsageRefused: no such URL, or a vector that an engine does not take.
+        UsageRefused: no such URL.
     """
     with store.database.reading() as connection:
         wanted = _wanted(connection, previous, url)
@@ -62,9 +70,13 @@ def hold(
     if wanted is None:
         return Held()
     same = previous if previous is not None and previous.encoder_id == encoder_id and not anew else None
+    cosine = [space for space in spaces if space.metric is Metric.COSINE]
+    serving = {space.name for space in cosine if same is not None and _serves(store, same, space, wanted)}
+    if len(serving) < len(cosine):
+        remove_unnamed(store)  # what a filling that failed has left
     named, up_to = {}, []
-    for space in (space for space in spaces if space.metric is Metric.COSINE):
-        if same is not None and _serves(store, same, space, wanted):
+    for space in cosine:
+        if same is not None and space.name in serving:
             named[space.name], newest = same.faiss[space.name], newest_held
         else:
             named[space.name], newest = _fill(store, encoder_id, space, wanted)
@@ -107,13 +119,15 @@ def _serves(store: Store, generation: Committed, space: Space, wanted: str) -> b
     has_moved = collection.url != wanted
     try:
         with closing(replace(collection, url=wanted).open(space)) as engine:
-            has_all = (engine.committed() or 0) >= (collection.applied or 0)
+            known = engine.committed()
     except (VectorsMissing, StoreDamaged):
         return False
     except EngineUnavailable:
         if has_moved:
             raise
         return True
+    with store.database.reading() as connection:
+        has_all = fits(connection, known, collection)
     if has_all and has_moved:  # the same engine, under another address
         with store.database.writing() as connection:
             row = VectorCollection.name == collection.name
@@ -130,24 +144,19 @@ def _fill(store: Store, encoder_id: int, space: Space, url: str) -> tuple[Commit
         closing(open_vectors(url, space.dim, part=collection.name)) as engine,
     ):
         applied, newest, count = newest_change(connection), 0, 0
-        for ids, vectors in read_vectors(connection, encoder_id, space):
-            try:
-                engine.upsert(ids, vectors, {})
-            except VectorsInvalid as error:  # the encoder gave a picture a vector of nothing but zeros
-                raise UsageRefused(
-                    f"{url} does not take a vector of space {space.name!r}: {error}",
-                    "take the pictures out that have no direction: `index remove`, or stay with files",
-                ) from error
-            newest, count = int(ids[-1]), count + len(ids)
+        for ids, vectors in directed(read_vectors(connection, encoder_id, space)):
+            engine.upsert(ids, vectors, {})
+            count += len(ids)
+            newest = max([newest, *ids[-1:].tolist()])
             failpoint("engine.part_written")
         engine.commit(applied)
         failpoint("engine.filled")
-        found = differences(read_vectors(connection, encoder_id, space), engine.iterate())
+        found = differences(directed(read_vectors(connection, encoder_id, space)), engine.iterate())
         if found:
             raise EngineUnavailable(
                 f"{url} does not hold what was written to it: {found}", "run the same command again"
             )
-        recall = _recall(engine, lambda: read_vectors(connection, encoder_id, space), count)
+        recall = _recall(engine, lambda: directed(read_vectors(connection, encoder_id, space)), count)
     with store.database.writing() as connection:
         row = VectorCollection.name == collection.name
         connection.execute(update(VectorCollection).where(row).values(applied=applied))

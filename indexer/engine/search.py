@@ -4,7 +4,7 @@ The engine only proposes. What it does not have yet is scored from the database,
 out, and more is asked for until k are left and none that ties with the k-th can lie beyond.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,41 +46,52 @@ class EngineIndex:
     connection: Connection
 
     def search(self, queries: Float32, k: int, allowed: Int64 | None = None) -> list[Candidates]:
-        """Find, for each of (n, dim) unit queries, the k nearest items and all that tie with the k-th.
+        """Find, for each of (n, dim) queries, the k nearest items and all that tie with the k-th.
 
-        ``allowed`` limits the search to those ids; where they are few, none is missed.
+        ``allowed`` limits the search to those ids; where they are few, none is missed. Queries of length zero are near
+        nothing, and are scored with all.
 
         Raises:
             EngineUnavailable: the engine does not answer.
         """
         queries = require_vectors(queries, self.space.dim)
-        if allowed is not None and len(allowed) <= _FEW:
-            return self._scored_here(queries, k, self._held(allowed.tolist()))
-        passes = self._held if allowed is None else lambda ids: self._held(ids) & set(allowed.tolist())
-        found = self._proposed(queries, k, passes)
-        waiting = passes(waiting_items(self.connection, self.opened.collection))
+        if (allowed is not None and len(allowed) <= _FEW) or not queries.any(axis=1).all():
+            return self._scored_here(queries, k, self._passing(allowed))
+        found = self._proposed(queries, k, allowed)
+        waiting = self._held(waiting_items(self.connection, self.opened.collection))
+        waiting &= waiting if allowed is None else set(allowed.tolist())
         if not waiting:
             return found
         here = self._scored_here(queries, k, waiting)
         return [_merged(ours, theirs, k) for ours, theirs in zip(here, found, strict=True)]
 
-    def _proposed(
-        self, queries: Float32, k: int, passes: Callable[[Sequence[int]], set[int]]
-    ) -> list[Candidates]:
-        most = self.opened.engine.capabilities.max_k or self.generation.item_count + k + _MARGIN
+    def _proposed(self, queries: Float32, k: int, allowed: Int64 | None) -> list[Candidates]:
+        engine = self.opened.engine
+        most = engine.capabilities.max_k or engine.count() + 1
+        among = None if allowed is None else set(allowed.tolist())
         found: dict[int, Candidates] = {}
         pending, asked = list(range(len(queries))), min(most, k + _MARGIN)
         while pending:
-            ids, near = self.opened.engine.search(queries[pending], asked)
-            passing = passes(sorted(set(ids[ids >= 0].tolist())))
+            ids, near = engine.search(queries[pending], asked)
+            passing = self._held(sorted(set(ids[ids >= 0].tolist())))
+            passing &= passing if among is None else among
             for row, position in enumerate(pending):
                 kept = np.array([id_ in passing for id_ in ids[row].tolist()], bool)
-                is_all = asked == most or ids[row, -1] < 0
-                if is_all or (kept.sum() >= k and near[row][kept][k - 1] - near[row, -1] > _TIE):
+                has_k = kept.sum() >= k
+                if ids[row, -1] < 0 or (has_k and near[row][kept][k - 1] - near[row, -1] > _TIE):
                     found[position] = _best(ids[row][kept], near[row][kept], k)
+                elif asked == most:  # what an engine gives at once does not hold enough that passes
+                    one = queries[[position]]
+                    found[position] = self._scored_here(one, k, self._passing(allowed))[0]
             pending = [position for position in pending if position not in found]
             asked = min(most, asked * 4)
         return [found[position] for position in range(len(queries))]
+
+    def _passing(self, allowed: Int64 | None) -> set[int]:
+        """Return all items that files hold, of those that are allowed."""
+        if allowed is not None:
+            return self._held(allowed.tolist())
+        return set(self.connection.execute(select(File.item_id).distinct()).scalars())
 
     def _scored_here(self, queries: Float32, k: int, items: set[int]) -> list[Candidates]:
         """Score some items by the vectors that the database has, batch by batch."""

@@ -51,8 +51,16 @@ class Commits:
 
     @staticmethod
     def are_in(folder: Path) -> bool:
-        """Tell whether a folder holds a commit, sound or not."""
-        return (folder / _CURRENT).exists()
+        """Tell whether a folder holds a commit, sound or not.
+
+        Raises:
+            OSError: nothing can be there, or it cannot be looked at.
+        """
+        try:
+            (folder / _CURRENT).stat()
+        except FileNotFoundError:
+            return False
+        return True
 
     def remove(self) -> None:
         """Remove all of them and the folder, unless other files lie there; for the writer alone."""

@@ -1,12 +1,13 @@
 """From a URL to a vector store: from one folder to a cluster, nothing else changes."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from indexer.errors import UsageRefused, VectorsMissing
+from indexer.errors import EngineUnavailable, StoreDamaged, UsageRefused, VectorsMissing, os_errors
 from indexer.vectors.filters import Kind
 from indexer.vectors.protocol import VectorStore
 
@@ -21,6 +22,7 @@ KNOWN = {
     "milvus+lite": "milvus+lite:///FILE.db",
 }
 _NAME, _PORT = "vectors", 19530
+_LOOK_S = 10.0
 
 
 def open_vectors(
@@ -48,14 +50,16 @@ def open_vectors(
         from indexer.vectors.faiss_store import FaissStore
 
         folder = _path(url) / part
-        if not create and not FaissStore.is_in(folder):
-            raise _missing(url, part)
-        return FaissStore(folder, dim, attributes)
+        with _named(url):
+            if not create and not FaissStore.is_in(folder):
+                raise _missing(url, part)
+            return FaissStore(folder, dim, attributes)
 
     from indexer.vectors.milvus_store import MilvusStore
 
     engine, name = _engine(url, part, timeout_s)
     if not create and engine.behind(name) is None:
+        engine.close()
         raise _missing(url, part)
     return MilvusStore(engine, name, dim, attributes, distributed=scheme != "milvus+lite")
 
@@ -69,7 +73,8 @@ def drop_vectors(url: str, part: str, *, timeout_s: float = 60.0) -> None:
     if require_known(url) == "faiss":
         from indexer.vectors.faiss_store import FaissStore
 
-        FaissStore.remove(_path(url) / part)
+        with _named(url):
+            FaissStore.remove(_path(url) / part)
         return
     from indexer.vectors.milvus_generations import remove
 
@@ -84,12 +89,35 @@ def require_known(url: str) -> str:
     Raises:
         UsageRefused: it names no vector store that is known.
     """
-    scheme = urlsplit(url).scheme
-    if scheme not in KNOWN:
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:  # brackets that do not close
+        scheme = ""
+    if scheme not in KNOWN or "\0" in unquote(url):
         raise UsageRefused(
             f"{url!r} names no vector store that is known", f"known are: {', '.join(KNOWN.values())}"
         )
     return scheme
+
+
+def require_usable(url: str) -> None:
+    """Refuse what cannot be meant, or not from here, before much is done; whether anything answers is not its question.
+
+    Raises:
+        UsageRefused: no such URL, or pymilvus is missing.
+    """
+    with suppress(EngineUnavailable, StoreDamaged):
+        open_vectors(url, 1, part="unused", create=False, timeout_s=_LOOK_S).close()
+
+
+@contextmanager
+def _named(url: str) -> Iterator[None]:
+    """Name what no folder can be called, or lie below."""
+    try:
+        with os_errors(f"opening {url}"):
+            yield
+    except OSError as error:
+        raise UsageRefused(f"{url}: {error.strerror}", "name another folder") from error
 
 
 def _missing(url: str, part: str) -> VectorsMissing:
