@@ -3,14 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
 from indexer.check import items_without_vectors
 from indexer.committed import require_generation
 from indexer.database import REPAIR_HINT
 from indexer.engine.filling import FILES
 from indexer.errors import StoreDamaged, UsageRefused
-from indexer.generations import commit_generation
+from indexer.generations import commit_generation, no_change
 from indexer.settings import Settings
 from indexer.store import Store
 from retrieval.similarity import Metric
@@ -57,13 +55,9 @@ def copy_vectors(store: Store, url: str, settings: Settings) -> VectorsCopied:
             before.encoder_id,
             before.metric,
             settings.exact_limit,
-            _no_change,
+            no_change,
             vectors=url,
             rebuild_cache=True,
         )
     recall = {name: file.recall for name, file in committed.faiss.items()}
     return VectorsCopied(url, committed.id, committed.item_count * len(recall), recall)
-
-
-def _no_change(connection: Connection) -> None:
-    """Leave the rows as they are."""

@@ -110,6 +110,10 @@ def commit_generation(
     return committed
 
 
+def no_change(connection: Connection) -> None:
+    """Leave the rows as they are: a ``change`` that only moves or mends what is searched."""
+
+
 def _drop_unreferenced(connection: Connection, encoder_id: int) -> list[int]:
     """Remove contents that no file holds, and the vectors of other encoders than the one committed; return their ids."""
     held = select(File.item_id)

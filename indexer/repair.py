@@ -36,7 +36,7 @@ from indexer.committed import Committed, current_generation
 from indexer.duplicates.undo import finish
 from indexer.engine.changes import note_gone
 from indexer.errors import EngineUnavailable, IndexNotFound, PermissionRefused, StoreDamaged, UsageRefused
-from indexer.generations import commit_generation
+from indexer.generations import commit_generation, no_change
 from indexer.lost_catalogues import adopt_files
 from indexer.remote import Place, is_remote, place_of
 from indexer.salvage import salvage
@@ -238,7 +238,7 @@ def _rebuild(
                 generation.encoder_id,
                 generation.metric,
                 settings.exact_limit,
-                _no_change,
+                no_change,
                 vectors=settings.vectors,
                 rebuild_cache=True,
             )
@@ -254,7 +254,3 @@ def _knows_its_encoder(store: Store, settings: Settings) -> bool:
     with store.database.reading() as connection:
         rows = connection.execute(select(Encoder.id)).first()
     return settings.encoder is not None or rows is not None
-
-
-def _no_change(connection: Connection) -> None:
-    """Leave the rows as they are."""

@@ -57,6 +57,13 @@ def vectors_of(
             )
 
 
+def directed(batches: Iterable[tuple[Int64, Float32]]) -> Iterator[tuple[Int64, Float32]]:
+    """Leave out vectors of length zero, ((m,) int64, (m, dim) float32): no engine takes them, and none is near them."""
+    for ids, vectors in batches:
+        kept = vectors.any(axis=1)
+        yield ids[kept], vectors[kept]
+
+
 def unpack_vectors(blobs: Iterable[bytes], space: Space) -> Float32:
     """Turn stored blobs into an (m, dim) float32 array.
 

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Row, delete, func, insert, literal, select, u
 from indexer.committed import Committed, require_generation
 from indexer.database import Database
 from indexer.durable import failpoint
-from indexer.engine.collections import Collection, collection_of, directed, fits, newest_change
+from indexer.engine.collections import Collection, collection_of, fits, newest_change
 from indexer.engine.differences import Differences, differences
 from indexer.errors import EngineUnavailable, VectorsMissing
 from indexer.store import Store
-from indexer.stored_vectors import read_vectors, vectors_of
+from indexer.stored_vectors import directed, read_vectors, vectors_of
 from indexer.tables import File, VectorChange, VectorCollection
 from indexer.vectors.protocol import VectorStore
 from retrieval.encoder import Space

@@ -5,7 +5,6 @@ before the collection is made and removed after it is gone, so that none is ever
 """
 
 import secrets
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,7 +18,6 @@ from indexer.tables import FaissFile, VectorChange, VectorCollection
 from indexer.vectors.open import drop_vectors, open_vectors
 from indexer.vectors.protocol import VectorStore
 from retrieval.encoder import Space
-from retrieval.similarity import Float32, Int64
 
 ENGINE = "engine"  # the kind of what a generation names, where it is no file
 _PATIENCE_S = 10.0  # for what is only tidied up
@@ -84,13 +82,6 @@ def newest_change(connection: Connection) -> int:
 def fits(connection: Connection, known: int | None, collection: Collection) -> bool:
     """Tell whether the last change that an engine has is one that it can have, by this database."""
     return (collection.applied or 0) <= (known or 0) <= newest_change(connection)
-
-
-def directed(batches: Iterable[tuple[Int64, Float32]]) -> Iterator[tuple[Int64, Float32]]:
-    """Leave out vectors of length zero, ((m,) int64, (m, dim) float32): no engine takes them, and none is near them."""
-    for ids, vectors in batches:
-        kept = vectors.any(axis=1)
-        yield ids[kept], vectors[kept]
 
 
 def remove_unnamed(store: Store) -> None:

@@ -17,7 +17,6 @@ from indexer.engine.collections import (
     ENGINE,
     Collection,
     collection_of,
-    directed,
     fits,
     new_collection,
     newest_change,
@@ -26,7 +25,7 @@ from indexer.engine.collections import (
 from indexer.engine.differences import differences
 from indexer.errors import EngineUnavailable, StoreDamaged, VectorsMissing
 from indexer.store import Store
-from indexer.stored_vectors import read_vectors
+from indexer.stored_vectors import directed, read_vectors
 from indexer.tables import File, VectorCollection
 from indexer.vectors.open import open_vectors
 from indexer.vectors.protocol import VectorStore

@@ -58,8 +58,7 @@ class EngineIndex:
         if (allowed is not None and len(allowed) <= _FEW) or not queries.any(axis=1).all():
             return self._scored_here(queries, k, self._passing(allowed))
         found = self._proposed(queries, k, allowed)
-        waiting = self._held(waiting_items(self.connection, self.opened.collection))
-        waiting &= waiting if allowed is None else set(allowed.tolist())
+        waiting = self._held(waiting_items(self.connection, self.opened.collection), allowed)
         if not waiting:
             return found
         here = self._scored_here(queries, k, waiting)
@@ -68,13 +67,11 @@ class EngineIndex:
     def _proposed(self, queries: Float32, k: int, allowed: Int64 | None) -> list[Candidates]:
         engine = self.opened.engine
         most = engine.capabilities.max_k or engine.count() + 1
-        among = None if allowed is None else set(allowed.tolist())
         found: dict[int, Candidates] = {}
         pending, asked = list(range(len(queries))), min(most, k + _MARGIN)
         while pending:
             ids, near = engine.search(queries[pending], asked)
-            passing = self._held(sorted(set(ids[ids >= 0].tolist())))
-            passing &= passing if among is None else among
+            passing = self._held(np.unique(ids[ids >= 0]).tolist(), allowed)
             for row, position in enumerate(pending):
                 kept = np.array([id_ in passing for id_ in ids[row].tolist()], bool)
                 has_k = kept.sum() >= k
@@ -105,13 +102,13 @@ class EngineIndex:
                 best[row] = _merged(best[row], near, k)
         return best
 
-    def _held(self, ids: Sequence[int]) -> set[int]:
-        """Return those that files hold in this snapshot."""
+    def _held(self, ids: Sequence[int], allowed: Int64 | None = None) -> set[int]:
+        """Return those that files hold in this snapshot, of those that are allowed."""
         held: set[int] = set()
         for start in range(0, len(ids), _IDS_AT_ONCE):
             some = File.item_id.in_(ids[start : start + _IDS_AT_ONCE])
             held.update(self.connection.execute(select(File.item_id).where(some).distinct()).scalars())
-        return held
+        return held if allowed is None else held.intersection(allowed.tolist())
 
 
 def _merged(one: Candidates, other: Candidates, k: int) -> Candidates:

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pytest
 from indexer.vectors.filters import Kind
 from indexer.vectors.open import TOKEN, open_vectors
 from indexer.vectors.protocol import VectorStore
+from tests.conftest import Command
 from tests.engines.catalogue import COUNT, DIM, KINDS, Catalogue, make, outdated
 from tests.engines.server import milvus_server
 from tests.pictures import make_catalogue
@@ -100,6 +101,18 @@ def pictures(workplace: Path) -> Path:
 def url(engine: Engine) -> str:
     """Where an index's vectors come to lie, which nobody else uses."""
     return engine.url(f"i{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def build_unsent(index: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Build, and have the engine not follow, as if the build had been killed before."""
+
+    def build() -> None:
+        with monkeypatch.context() as stopped:
+            stopped.setattr("indexer.generations.follow", lambda store: None)
+            assert index("build").code == 0
+
+    return build
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What may go wrong beside an engine: a salvage, a database that went back, odd vectors, odd URLs, an engine far behind."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -73,15 +74,13 @@ def test_a_database_that_was_put_back_has_its_engine_filled_anew(
 
 
 def test_an_engine_far_behind_hides_nothing(
-    index: Command, built: Path, monkeypatch: pytest.MonkeyPatch
+    index: Command, built: Path, build_unsent: Callable[[], None]
 ) -> None:
     pictures = sorted(built.rglob("*.jpg"))
     kept = pictures[:2]
     for path in pictures[2:]:
         path.unlink()
-    with monkeypatch.context() as stopped:
-        stopped.setattr("indexer.generations.follow", lambda store: None)
-        assert index("build").code == 0
+    build_unsent()
     asked = found(index("query", kept[0], "-k", 10, "--json"))
     assert sorted(path for path, _ in asked) == [f"catalogue/{path.parent.name}/{path.name}" for path in kept]
 

@@ -1,6 +1,6 @@
 """What an engine proposes becomes what the database holds: against a plain loop over all vectors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -100,14 +100,15 @@ def test_a_search_among_some_finds_the_nearest_of_those(
 
 
 def test_what_waits_is_found_and_what_is_gone_is_not(
-    searched: EngineIndex, built: Path, index: Command, monkeypatch: pytest.MonkeyPatch
+    searched: EngineIndex,
+    built: Path,
+    build_unsent: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine, before = searched.opened.engine, set(vectors())
     save(built / "cup/new.jpg", 900)
     (built / "cup/01.jpg").unlink()
-    with monkeypatch.context() as stopped:
-        stopped.setattr("indexer.generations.follow", lambda store: None)
-        assert index("build").code == 0
+    build_unsent()
     store = open_store(Path(".index"))
     with store.database.reading() as connection:
         generation = require_generation(connection, store)

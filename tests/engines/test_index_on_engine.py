@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,13 +112,11 @@ def test_an_index_that_is_open_follows_what_another_commits(index: Command, pict
 
 
 def test_an_index_that_is_open_follows_what_is_sent_later(
-    index: Command, pictures: Path, url: str, monkeypatch: pytest.MonkeyPatch
+    index: Command, pictures: Path, url: str, build_unsent: Callable[[], None]
 ) -> None:
     index("build", pictures, "--vectors", url)
     new = save(pictures / "cup/new.jpg", 900)
-    with monkeypatch.context() as stopped:
-        stopped.setattr("indexer.generations.follow", lambda store: None)
-        assert index("build").code == 0
+    build_unsent()
     with Index(".") as opened:
         assert opened.query(new, 1)[0].path == "catalogue/cup/new.jpg"
         assert len(rows("SELECT * FROM vector_changes")) == 1
@@ -127,13 +126,11 @@ def test_an_index_that_is_open_follows_what_is_sent_later(
 
 
 def test_what_waits_for_an_engine_is_forgotten_with_it(
-    index: Command, pictures: Path, url: str, monkeypatch: pytest.MonkeyPatch
+    index: Command, pictures: Path, url: str, build_unsent: Callable[[], None]
 ) -> None:
     index("build", pictures, "--vectors", url)
     new = save(pictures / "cup/new.jpg", 900)
-    with monkeypatch.context() as stopped:
-        stopped.setattr("indexer.generations.follow", lambda store: None)
-        index("build")
+    build_unsent()
     assert index("copy", "--to", "files").code == 0
     assert rows("SELECT * FROM vector_changes") == []
     assert found(index("query", new, "-k", 1, "--json")) == [("catalogue/cup/new.jpg", 1)]
