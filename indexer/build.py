@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import chain, islice
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert
@@ -15,7 +16,7 @@ from indexer.engine.changes import follow
 from indexer.engine.collections import ENGINE, remove_unnamed
 from indexer.engine.filling import FILES, serves
 from indexer.errors import UsageRefused
-from indexer.file_rows import FileRow, changed_rows, replace_rows
+from indexer.file_rows import changed_rows, replace_rows
 from indexer.generations import commit_generation
 from indexer.remote import Place, is_remote
 from indexer.settings import Settings
@@ -69,12 +70,13 @@ def _commit(
     store: Store, work: Survey, result: Encoded, settings: Settings, *, rebuild_cache: bool
 ) -> Committed:
     """Commit a new generation, unless nothing would differ from the current one."""
-    rows: list[FileRow] = list(changed_rows(work, result.files))
+    rows = changed_rows(work, result.files)
+    first = list(islice(rows, 1))  # is there any? All at once take more room than what they are made of
     removed = _removed(work, result)
     rejected = work.plan.rejected + result.rejected
     scanned = [listing.id for listing in work.listings]
     old = {path: entry for path, entry in work.rejections.items() if entry.catalogue_id in scanned}
-    nothing_new = not rows and not removed and old == {entry.path: entry for entry in rejected}
+    nothing_new = not first and not removed and old == {entry.path: entry for entry in rejected}
     same_rules = work.same_encoder and work.same_metric and not rebuild_cache
     if work.previous and nothing_new and same_rules and serves(store, work.previous, settings.vectors):
         follow(store)
@@ -82,7 +84,7 @@ def _commit(
         return work.previous
 
     def change(connection: Connection) -> None:
-        replace_rows(connection, store, removed, rows)
+        replace_rows(connection, store, removed, chain(first, rows))
         connection.execute(delete(Rejection).where(Rejection.catalogue_id.in_(scanned)))
         if rejected:
             connection.execute(insert(Rejection), [asdict(entry) for entry in rejected])
@@ -142,9 +144,11 @@ def _report(store: Store, work: Survey, result: Encoded, generation: Committed) 
     report.removed = sum(sha256 not in moved for sha256 in left) + len(result.vanished)
     report.found = report.indexed + report.unchanged + report.moved + len(rejected)
     report.encoded = result.pictures
-    listed = {found.path for listing in work.listings for found in listing.scan.files}
-    listed |= {odd.path for listing in work.listings for odd in listing.scan.odd}
-    report.unmatched_labels = sum(path not in listed for path in work.facts)
+    unmatched = set(work.facts)
+    for listing in work.listings:
+        unmatched.difference_update(found.path for found in listing.scan.files)
+        unmatched.difference_update(odd.path for odd in listing.scan.odd)
+    report.unmatched_labels = len(unmatched)
     report.search = {
         name: {"kind": file.kind, "recall": file.recall} for name, file in generation.faiss.items()
     }

@@ -125,8 +125,9 @@ def list_catalogues(connection: Connection, store: Store, ids: Sequence[int], vi
         if seen:
             listing.scan.files = [found for found in listing.scan.files if found.path not in seen]
             listing.scan.odd = [odd for odd in listing.scan.odd if odd.path not in seen]
-        seen.update(found.path for found in listing.scan.files)
-        seen.update(odd.path for odd in listing.scan.odd)
+        if len(ids) > 1:
+            seen.update(found.path for found in listing.scan.files)
+            seen.update(odd.path for odd in listing.scan.odd)
         held = connection.execute(select(func.count()).where(File.catalogue_id == row["id"])).scalar_one()
         if held and not listing.scan.files and not listing.scan.unseen_folders:
             raise UsageRefused(

@@ -6,7 +6,7 @@ decode in a sandbox of their own, and keep it and the encoder for the next batch
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -97,7 +97,7 @@ class Embedder:
         return Embedded(outcomes, by_content, failed)
 
 
-def read_batches(paths: Iterable[str], encoded: Mapping[bytes, int], limits: Limits) -> Iterator[Batch]:
+def read_batches(paths: Iterable[str], encoded: Set[bytes], limits: Limits) -> Iterator[Batch]:
     """Read files, whose keys are their numbers; contents in ``encoded`` are only hashed.
 
     Raises:

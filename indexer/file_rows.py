@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -14,7 +15,7 @@ from indexer.survey import Survey
 from indexer.tables import File, Item
 
 T = TypeVar("T")
-_ROWS_AT_ONCE = 5000
+_ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def changed_rows(work: Survey, read_files: Iterable[ReadFile]) -> Iterator[FileR
         yield _row_of(work, read, homes.get(read.sha256, []))
     for candidate in work.plan.unchanged:
         known = work.plan.known[candidate.found.path]
-        row = _row_of(work, ReadFile(candidate, known.sha256, known.size_bytes, known.mtime_ns), [])
+        row = _row_of(work, ReadFile(candidate, known.sha256), [])
         if (row.label, row.attributes, row.catalogue_id) != (
             known.label,
             known.attributes,
@@ -64,7 +65,7 @@ def changed_rows(work: Survey, read_files: Iterable[ReadFile]) -> Iterator[FileR
 
 def _row_of(work: Survey, read: ReadFile, homes: list[str]) -> FileRow:
     """Decide label and attributes: the user's, the manifest's, its own, its former place's, its folder's."""
-    candidate, path = read.candidate, read.candidate.found.path
+    candidate, (path, size_bytes, mtime_ns) = read.candidate, read.candidate.found
     listing = candidate.listing
     known = work.plan.known.get(path)
     if path in work.facts:
@@ -77,7 +78,7 @@ def _row_of(work: Survey, read: ReadFile, homes: list[str]) -> FileRow:
     else:
         label, attributes = listing.label_of(path), {}
     label = work.assigned.get(read.sha256, label)
-    return FileRow(candidate.path, listing.id, read.sha256, read.size_bytes, read.mtime_ns, label, attributes)
+    return FileRow(candidate.path, listing.id, read.sha256, size_bytes, mtime_ns, label, attributes)
 
 
 def _inherit(work: Survey, former_path: str, folder: str | None) -> tuple[str | None, dict[str, str]]:
@@ -90,16 +91,29 @@ def _inherit(work: Survey, former_path: str, folder: str | None) -> tuple[str | 
     return (folder if named_by_folder else former.label), dict(former.attributes)
 
 
-def replace_rows(connection: Connection, store: Store, removed: Iterable[str], rows: list[FileRow]) -> None:
-    """Delete the rows of ``removed`` (absolute paths) and put ``rows`` in place of what their paths held."""
-    delete_one = delete(File).where(File.path == bindparam("gone"))
-    for paths in _parts([*map(store.stored_path, removed), *(row.path for row in rows)]):
-        connection.execute(delete_one, [{"gone": path} for path in paths])
-    ids = {row.sha256: row.id for row in connection.execute(select(Item.sha256, Item.id))} if rows else {}
+def replace_rows(
+    connection: Connection, store: Store, removed: Iterable[str], rows: Iterable[FileRow]
+) -> None:
+    """Delete the rows of ``removed`` (absolute paths) and put ``rows`` in place of what their paths held.
+
+    A row takes ten times the room of what is known of its file: few are there at once.
+    """
+    for paths in _parts(map(store.stored_path, removed)):
+        _delete(connection, paths)
     for part in _parts(rows):
+        _delete(connection, [row.path for row in part])
+        wanted = select(Item.sha256, Item.id).where(Item.sha256.in_({row.sha256 for row in part}))
+        ids = {row.sha256: row.id for row in connection.execute(wanted)}
         connection.execute(insert(File), [row.values(ids[row.sha256]) for row in part])
 
 
-def _parts(entries: Sequence[T]) -> Iterator[Sequence[T]]:
-    """What a database is told of a row takes ten times the room of the row."""
-    return (entries[start : start + _ROWS_AT_ONCE] for start in range(0, len(entries), _ROWS_AT_ONCE))
+def _delete(connection: Connection, paths: Sequence[str]) -> None:
+    """Delete the rows of these paths, as stored."""
+    delete_one = delete(File).where(File.path == bindparam("gone"))
+    connection.execute(delete_one, [{"gone": path} for path in paths])
+
+
+def _parts(entries: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(entries)
+    while part := list(islice(rest, _ROWS_AT_ONCE)):
+        yield part

@@ -1,6 +1,6 @@
 """Compare what lies on disk with what the last generation holds: what must be read, what left, what stays."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
@@ -65,6 +65,11 @@ class Candidate:
     listing: Listing
     found: FoundFile
 
+    def as_read(self, size_bytes: int, mtime_ns: int) -> "Candidate":
+        """Return it with the size and the time of change that it had when it was read; mostly, that is itself."""
+        read = FoundFile(self.found.path, size_bytes, mtime_ns)
+        return self if read == self.found else Candidate(self.path, self.listing, read)
+
 
 @dataclass
 class Plan:
@@ -94,16 +99,15 @@ def known_files(connection: Connection, store: Store) -> dict[str, KnownFile]:
     return {store.absolute_path(known.path): known for known in rows}
 
 
-def encoded_items(connection: Connection, encoder_id: int, space_count: int) -> dict[bytes, int]:
-    """Return the contents that have all their vectors under an encoder, as {SHA-256: item id}."""
+def encoded_items(connection: Connection, encoder_id: int, space_count: int) -> set[bytes]:
+    """Return the SHA-256 of the contents that have all their vectors under an encoder."""
     complete = (
         select(Embedding.item_id)
         .where(Embedding.encoder_id == encoder_id)
         .group_by(Embedding.item_id)
         .having(func.count() == space_count)
     )
-    rows = connection.execute(select(Item.sha256, Item.id).where(Item.id.in_(complete)))
-    return {row.sha256: row.id for row in rows}
+    return set(connection.execute(select(Item.sha256).where(Item.id.in_(complete))).scalars())
 
 
 def make_plan(
@@ -111,7 +115,7 @@ def make_plan(
     listings: list[Listing],
     known: dict[str, KnownFile],
     rejections: dict[str, Rejected],
-    encoded: Mapping[bytes, int],
+    encoded: Set[bytes],
 ) -> Plan:
     """Sort every candidate by what it costs: nothing, a read, or a place among the rejected.
 
@@ -119,24 +123,21 @@ def make_plan(
     its vectors.
     """
     plan = Plan(known)
-    seen: set[str] = set()
     for listing in listings:
         for found in listing.scan.files:
-            seen.add(found.path)
             _sort_file(plan, Candidate(store.stored_path(found.path), listing, found), rejections, encoded)
     plan.rejected.extend(odd_entries(store, listings))
     scanned = {listing.id for listing in listings}
     unseen = tuple(f"{folder}/" for listing in listings for folder in listing.scan.unseen_folders)
-    plan.removed = {
-        path
-        for path, row in known.items()
-        if row.catalogue_id in scanned and path not in seen and not path.startswith(unseen)
+    gone = {
+        path for path, row in known.items() if row.catalogue_id in scanned and not path.startswith(unseen)
     }
+    plan.removed = gone.difference(found.path for listing in listings for found in listing.scan.files)
     return plan
 
 
 def _sort_file(
-    plan: Plan, candidate: Candidate, rejections: dict[str, Rejected], encoded: Mapping[bytes, int]
+    plan: Plan, candidate: Candidate, rejections: dict[str, Rejected], encoded: Set[bytes]
 ) -> None:
     found = candidate.found
     row = plan.known.get(found.path)

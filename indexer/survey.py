@@ -26,8 +26,8 @@ from retrieval.similarity import Metric
 class Survey:
     """The index as it is, the catalogues as they are, and what lies between them.
 
-    ``facts`` are what manifests and the labels file say, by absolute path; ``assigned`` the labels that the user
-    gave, and ``encoded`` the item ids that have all their vectors, both by content SHA-256.
+    ``facts`` are what manifests and the labels file say, by absolute path; ``assigned`` the labels that the user gave,
+    by content SHA-256; ``encoded`` the contents that have all their vectors.
     """
 
     encoder: EncoderFiles
@@ -37,7 +37,7 @@ class Survey:
     listings: list[Listing]
     facts: Mapping[str, Facts]
     assigned: Mapping[bytes, str]
-    encoded: dict[bytes, int]
+    encoded: set[bytes]
     rejections: dict[str, Rejected]
     plan: Plan
 
@@ -86,7 +86,7 @@ def survey(
         rejections = {} if other_encoder else old_rejections(connection)  # each takes what it takes
         spaces = len(encoder.spec.spaces)
         plan = None if facts else untouched_plan(connection, store, listings, rejections, encoder_id, spaces)
-        encoded = {} if plan else encoded_items(connection, encoder_id, spaces)
+        encoded = set() if plan else encoded_items(connection, encoder_id, spaces)
         known = {} if plan else known_files(connection, store)
         return Survey(
             encoder=encoder,

@@ -26,11 +26,13 @@ def untouched_plan(
     Files are held to what was recorded of them as in `make_plan`. Only where something says what files are, a manifest
     or a list of labels, do their rows have to be looked at one by one: the caller sees to that.
     """
-    found = {place for listing in listings for place in _places(store, listing)}
     columns = (type_coerce(File.path, LargeBinary), File.size_bytes, File.mtime_ns, File.catalogue_id)
     scanned = [listing.id for listing in listings]
     rows = connection.execute(select(*columns).where(File.catalogue_id.in_(scanned))).all()
+    if not rows:
+        return None
     known = set(map(tuple, rows))
+    found = {place for listing in listings for place in _places(store, listing)}
     if not known <= found:
         return None
     plan = Plan({}, untouched=len(known), rejected=list(odd_entries(store, listings)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import Index
+from indexer import Index, file_rows
 from indexer.build import build as build_store
 from indexer.errors import REJECTED, UsageRefused
 from indexer.settings import load_settings
@@ -62,6 +62,21 @@ def test_new_changed_moved_and_removed_files_each_cost_what_they_must(
     report = build(index, catalogue)
     assert counts(report) == (25, 2, 21, 2, 1, 0, 2)
     assert index("check").code == 0
+
+
+def test_a_build_whose_rows_are_written_in_parts_writes_all_of_them(
+    catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_rows, "_ROWS_AT_ONCE", 5)
+    with Index(".") as store:
+        assert store.build(catalogue).indexed == 24
+        for path in sorted(catalogue.rglob("*.jpg"))[:7]:
+            path.unlink()
+        for path in sorted(catalogue.rglob("*.jpg"))[:7]:
+            save(path, int(path.stem) + 500)
+        report = store.build(catalogue)
+        assert (report.indexed, report.unchanged, report.removed) == (7, 10, 7)
+        assert store.check() == []
 
 
 def test_files_with_the_same_bytes_are_encoded_once_and_all_found(index: Command, workplace: Path) -> None:
