@@ -39,8 +39,8 @@ class EncoderFiles:
         """Where its graph and its spec lie."""
         return _paths(self.source)
 
-    def load(self, threads: int) -> "Encoder":
-        """Start ONNX Runtime on the graph.
+    def load(self, threads: int, at_once: int = 1) -> "Encoder":
+        """Start ONNX Runtime on the graph: so many passes at once, on so many cores each.
 
         Raises:
             UsageRefused: the graph cannot be used, or does not fit its spec.
@@ -48,7 +48,9 @@ class EncoderFiles:
         from retrieval.onnx_encoder import OnnxEncoder
 
         try:
-            return OnnxEncoder(self.graph, self.spec, graph_sha256=self.graph_sha256, threads=threads)
+            return OnnxEncoder(
+                self.graph, self.spec, graph_sha256=self.graph_sha256, threads=threads, at_once=at_once
+            )
         except EncoderInvalid as error:
             raise UsageRefused(f"encoder {self.source}: {error}") from error
 

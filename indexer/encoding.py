@@ -38,12 +38,10 @@ def no_progress(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """A file whose content is known and encoded."""
+    """A file whose content is known and encoded; the candidate's size and time are those that it had when it was read."""
 
     candidate: Candidate
     sha256: bytes
-    size_bytes: int
-    mtime_ns: int
 
 
 @dataclass
@@ -73,7 +71,7 @@ def encode_files(
     encoder: EncoderFiles,
     encoder_id: int,
     candidates: Sequence[Candidate],
-    encoded: dict[bytes, int],
+    encoded: set[bytes],
     settings: Settings,
     progress: Progress,
 ) -> Encoded:
@@ -96,7 +94,7 @@ def encode_files(
     return result
 
 
-def _write_down(batches: _Batches, write: "_Writer", encoded: dict[bytes, int], result: Encoded) -> None:
+def _write_down(batches: _Batches, write: "_Writer", encoded: set[bytes], result: Encoded) -> None:
     for batch, encode in batches:
         _flush(batch, encode, write, encoded, result)
 
@@ -105,7 +103,7 @@ def _decoded_here(
     store: Store,
     encoder: EncoderFiles,
     candidates: Sequence[Candidate],
-    encoded: dict[bytes, int],
+    encoded: set[bytes],
     settings: Settings,
     progress: Progress,
     result: Encoded,
@@ -117,7 +115,7 @@ def _decoded_here(
         arriving = _outcomes(store, sandbox, candidates, encoded, encoder.spec.preprocess)
         with closing(prefetch(arriving, depth=BATCH, hurry=sandbox.hurry)) as outcomes:
             # Loaded while the first pictures are decoded.
-            encode = partial(vectors_of, encoder.load(os.cpu_count() or 1))
+            encode = partial(vectors_of, encoder.load(1, at_once=os.cpu_count() or 1))
             for done, (candidate, outcome) in enumerate(outcomes, start=1):
                 _sort_outcome(candidate, outcome, encoded, batch, result)
                 if len(batch.pictures) >= BATCH or len(batch.rejected) >= BATCH:
@@ -131,7 +129,7 @@ def _encoded_there(
     executor: Executor,
     encoder: EncoderFiles,
     candidates: Sequence[Candidate],
-    encoded: dict[bytes, int],
+    encoded: set[bytes],
     settings: Settings,
     progress: Progress,
     result: Encoded,
@@ -153,25 +151,24 @@ def _outcomes(
     store: Store,
     sandbox: Sandbox,
     candidates: Sequence[Candidate],
-    encoded: dict[bytes, int],
+    encoded: set[bytes],
     shape: PreprocessSpec,
 ) -> Generator[tuple[Candidate, Outcome]]:
     """Hash first what may be a content that is known, told by its size; decode the rest, and what costs most to read."""
     with store.database.reading() as connection:
         sizes = set(connection.execute(select(Item.size_bytes)).scalars())
     run = partial(sandbox.run, size=shape.size, fit=shape.fit, view=shape.view, window=BATCH)
-    unknown = []
-    perhaps = [
+    known = set()
+    perhaps = (
         key
         for key, candidate in enumerate(candidates)
         if candidate.found.size_bytes in sizes and not is_remote(candidate.found.path)
-    ]
+    )
     for outcome in run(_jobs(candidates, perhaps, "hash")):
-        if outcome.sha256 is not None and outcome.sha256 not in encoded:
-            unknown.append(outcome.key)
-        else:
+        if outcome.sha256 is None or outcome.sha256 in encoded:
+            known.add(outcome.key)
             yield candidates[outcome.key], outcome
-    new = sorted(set(range(len(candidates))).difference(perhaps).union(unknown))
+    new = (key for key in range(len(candidates)) if key not in known)
     for outcome in run(_jobs(candidates, new, "pixels")):
         yield candidates[outcome.key], outcome
 
@@ -181,7 +178,7 @@ def _jobs(candidates: Sequence[Candidate], keys: Iterable[int], wants: Wants) ->
 
 
 def _sort_outcome(
-    candidate: Candidate, outcome: Outcome, encoded: dict[bytes, int], batch: _Batch, result: Encoded
+    candidate: Candidate, outcome: Outcome, encoded: set[bytes], batch: _Batch, result: Encoded
 ) -> None:
     failure = outcome.failure
     if failure is not None and failure.reason == VANISHED:
@@ -189,7 +186,7 @@ def _sort_outcome(
     elif failure is not None:
         batch.rejected.append(_rejected(candidate, str(failure.reason), failure.message))
     elif outcome.sha256 is not None:
-        read = ReadFile(candidate, outcome.sha256, outcome.size_bytes, outcome.mtime_ns)
+        read = ReadFile(candidate.as_read(outcome.size_bytes, outcome.mtime_ns), outcome.sha256)
         result.files.append(read)
         if outcome.picture is not None and outcome.sha256 not in encoded:
             batch.pictures[outcome.sha256] = (outcome.picture, read)
@@ -200,9 +197,7 @@ def _rejected(candidate: Candidate, reason: str, message: str) -> Rejected:
     return Rejected(candidate.path, candidate.listing.id, found.size_bytes, found.mtime_ns, reason, message)
 
 
-def _flush(
-    batch: _Batch, encode: _Encode, write: "_Writer", encoded: dict[bytes, int], result: Encoded
-) -> None:
+def _flush(batch: _Batch, encode: _Encode, write: "_Writer", encoded: set[bytes], result: Encoded) -> None:
     """Encode a batch and write it down."""
     if not batch.pictures and not batch.rejected:
         return
@@ -211,7 +206,8 @@ def _flush(
         result.pictures += len(batch.pictures)
         vectors = _encode(batch, encode, result)
         failpoint("embed.mid_batch")
-    encoded.update(write(batch, vectors))
+    write(batch, vectors)
+    encoded.update(batch.pictures)
     result.rejected.extend(batch.rejected)
 
 
@@ -234,7 +230,7 @@ class _Writer:
         self._fingerprint = encoder.fingerprint
         self._encoder_id = encoder_id
 
-    def __call__(self, batch: _Batch, vectors: dict[str, Float32]) -> dict[bytes, int]:
+    def __call__(self, batch: _Batch, vectors: dict[str, Float32]) -> None:
         with self._store.database.writing() as connection:
             ids = self._item_ids(connection, batch)
             rows = [
@@ -249,7 +245,6 @@ class _Writer:
             write_rejections(connection, batch.rejected)
             failpoint("checkpoint.before_commit")
         failpoint("checkpoint.after_commit")
-        return ids
 
     def _item_ids(self, connection: Connection, batch: _Batch) -> dict[bytes, int]:
         """Return the ids of the batch's contents, those that are new being inserted."""
@@ -258,7 +253,8 @@ class _Writer:
         rows = []
         for sha256, (picture, read) in batch.pictures.items():
             if sha256 not in known:
-                facts = (read.size_bytes, picture.width, picture.height, picture.format)
+                size_bytes = read.candidate.found.size_bytes
+                facts = (size_bytes, picture.width, picture.height, picture.format)
                 names = ("size_bytes", "width", "height", "format")
                 checksum = item_checksum(sha256, *facts)
                 rows.append({"sha256": sha256, "checksum": checksum, **dict(zip(names, facts, strict=True))})

@@ -132,7 +132,7 @@ def evaluate(
             if key not in decoded:
                 decoded[key] = decode_set(wanted, shape, settings, progress)
             seen = decoded[key]
-            network = subject.files.load(os.cpu_count() or 1)
+            network = subject.files.load(1, at_once=os.cpu_count() or 1)
             found = _encode(network, seen.pictures.images, subject, progress)
             paired = _encode(network, seen.paired.images, subject, progress)
             for space in subject.spaces:

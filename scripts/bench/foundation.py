@@ -85,7 +85,7 @@ def build_measured(catalogue: Path, cwd: Path) -> tuple[dict, float, float]:
 
 def encoder_rate(pixels: np.ndarray, least_seconds: float = 8.0) -> float:
     """Images/s of the encoder alone, on pictures already decoded."""
-    network = read_encoder(BUILTIN).load(os.cpu_count() or 1)
+    network = read_encoder(BUILTIN).load(1, at_once=os.cpu_count() or 1)
     network.encode(pixels[:64])
     done, started = 0, time.perf_counter()
     while time.perf_counter() - started < least_seconds:

@@ -68,7 +68,7 @@ def write_manifest(path: Path, examples: Sequence[Example]) -> None:
 def encoder_embed(source: str, space: str | None = None) -> Embed:
     """Embed by an encoder: `builtin`, or a folder that training wrote."""
     files = read_encoder(source)
-    network = files.load(os.cpu_count() or 1)
+    network = files.load(1, at_once=os.cpu_count() or 1)
     name = files.spec.space(space).name
     return lambda examples: network.encode(pixels(examples, files.spec.preprocess))[name]
 

@@ -128,6 +128,14 @@ def test_the_same_pictures_give_the_same_bits(builtin: OnnxEncoder) -> None:
     assert all(first[space].tobytes() == second[space].tobytes() for space in first)
 
 
+def test_passes_at_once_give_what_one_after_another_gives(builtin: OnnxEncoder) -> None:
+    pictures = some_pictures(9, 224)
+    files = ((BUILTIN / name).read_bytes() for name in ("model.onnx", "spec.json"))
+    graph, spec = next(files), parse_spec(next(files).decode())
+    at_once = OnnxEncoder(graph, spec, at_once=2).encode(pictures)
+    assert all((at_once[space] == vectors).all() for space, vectors in builtin.encode(pictures).items())
+
+
 def test_another_picture_is_further_away_than_a_slightly_changed_one(builtin: OnnxEncoder) -> None:
     pictures = some_pictures(2, 224)
     darker = (pictures[0] * 0.9).astype(np.uint8)
@@ -180,10 +188,15 @@ def test_vectors_of_an_l2_space_keep_their_length() -> None:
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("count", [0, 1, 3, 7])
-def test_a_graph_of_fixed_batch_size_takes_any_number_of_pictures(batch: int, count: int) -> None:
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_graph_of_fixed_batch_size_takes_any_number_of_pictures(
+    batch: int, count: int, at_once: int
+) -> None:
     pictures = some_pictures(count, SIZE)
-    fixed, free = tiny_encoder(batch=batch).encode(pictures), tiny_encoder().encode(pictures)
-    assert fixed["object"] == pytest.approx(free["object"], abs=1e-6)
+    fixed = OnnxEncoder(tiny_graph(batch=batch).SerializeToString(), tiny_spec(), at_once=at_once)
+    assert fixed.encode(pictures)["object"] == pytest.approx(
+        tiny_encoder().encode(pictures)["object"], abs=1e-6
+    )
 
 
 def test_vectors_that_end_in_1_by_1_maps_are_flattened() -> None:
@@ -212,6 +225,13 @@ def test_a_graph_that_does_not_tell_its_dimension_is_checked_when_it_runs() -> N
     wrong = OnnxEncoder(content, tiny_spec(space=Space("object", DIM + 1)))
     with pytest.raises(EncoderInvalid, match=r"gave shape \(2, 5\) for 2 pictures.*needs \(2, 6\)"):
         wrong.encode(pictures)
+
+
+def test_what_one_of_many_passes_at_once_fails_on_is_said() -> None:
+    graph = tiny_graph(extra_nodes=[helper.make_node("Log", ["vectors"], ["embedding"])])
+    encoder = OnnxEncoder(graph.SerializeToString(), tiny_spec(), at_once=4)
+    with pytest.raises(VectorsInvalid, match="1 of 1 vectors of space 'object' hold NaN"):
+        encoder.encode(some_pictures(40, SIZE))
 
 
 def test_vectors_that_are_not_finite_are_refused_and_counted() -> None:

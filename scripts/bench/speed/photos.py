@@ -37,7 +37,7 @@ FASTDUP = (
 def floor_seconds(paths: list[str]) -> float:
     """Decode all pictures, then encode as many."""
     shape, cores = read_encoder(BUILTIN).spec.preprocess, os.cpu_count() or 1
-    network = read_encoder(BUILTIN).load(cores)
+    network = read_encoder(BUILTIN).load(1, at_once=cores)
     with Sandbox(limits=Limits(), workers=cores) as sandbox:
         run = partial(sandbox.run, size=shape.size, fit=shape.fit, window=AT_ONCE)
         list(run([Job(0, path=paths[0])]))
