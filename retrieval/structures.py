@@ -173,7 +173,10 @@ def empty_cells(sample: Sample, lists: int, metric: Metric) -> Cells:
     faiss = _faiss()
     dim = sample.vectors.shape[1]
     parts = dim // 2 if dim % 2 == 0 else dim
-    factory = f"IDMap,IVF{lists},PQ{parts}x4fs,Refine(SQ8)"
+    # Codes of what lies between a vector and its cell's centre are the finer ones: by cosine a third of the time at the
+    # same recall. By L2 they need a table for each cell, which costs more than they save.
+    codes = f"PQ{parts}x4fs{'r' if metric is Metric.COSINE else ''}"
+    factory = f"IDMap,IVF{lists},{codes},Refine(SQ8)"
     index = faiss.index_factory(dim, factory, metric_type(metric))
     cells = faiss.downcast_index(faiss.downcast_index(index.index).base_index)
     cells.cp.max_points_per_centroid = _TRAIN_PER_LIST

@@ -96,13 +96,23 @@ def test_a_search_among_some_ids_misses_none_of_many_that_rounding_makes_alike()
         assert set(true) <= set(index.search(query[None], 5, allowed)[0].ids)
 
 
+@pytest.mark.parametrize("metric", list(Metric))
 @pytest.mark.parametrize("dim", [1, 2, 7, 33])
 @pytest.mark.parametrize("count", [2, 5, 300])
-def test_vectors_of_any_dimension_and_number_can_be_compressed(dim: int, count: int) -> None:
+def test_vectors_of_any_dimension_and_number_can_be_compressed(dim: int, count: int, metric: Metric) -> None:
     vectors = clustered(count, dim)
-    index = compressed(vectors, Metric.L2)
+    index = compressed(vectors, metric)
     assert index.ids.tolist() == list(range(0, 3 * count, 3))
     assert index.search(vectors[:1], 1)[0].scores[0] == pytest.approx(1, abs=index.error + 1e-3)
+
+
+def test_cells_whose_codes_are_of_whole_vectors_are_read_as_they_were_written_before() -> None:
+    vectors = clustered(2000, 32)
+    index = faiss.index_factory(32, "IDMap,IVF40,PQ16x4fs,Refine(SQ8)", faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)
+    index.add_with_ids(vectors, np.arange(2000))
+    found = read_back(index, 32, 2000).search(vectors[:50], 1)
+    assert np.mean([place in one.ids for place, one in enumerate(found)]) > 0.9
 
 
 def test_compressed_vectors_take_a_third_of_the_room_or_so() -> None:

@@ -13,7 +13,7 @@ Needs `hnswlib` and `usearch`, for those peers, beside this project's own depend
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import faiss
@@ -28,13 +28,13 @@ from retrieval.similarity import Metric
 K, QUERIES, ROUNDS, A_ROUND, BATCH = 10, 500, 10, 50, 10_000
 EFFORTS = (10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512, 1024)
 
-Search = Callable[[np.ndarray], np.ndarray]
+Search = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 
 def recall(search: Search, queries: np.ndarray, truth: list[list[int]]) -> float:
     found = search(queries)
     return float(
-        np.mean([len(set(row[:K]) & set(true)) / K for row, true in zip(found.tolist(), truth, strict=True)])
+        np.mean([len({*row[:K].tolist()} & {*true}) / K for row, true in zip(found, truth, strict=True)])
     )
 
 
@@ -102,14 +102,11 @@ def measured(real: np.ndarray, count: int, peers: list[str], space: str) -> list
     index = build_index(lambda: parts, dim=vectors.shape[1], metric=Metric.COSINE, count=count)
     built = {"ours": time.perf_counter() - started}
 
-    def ours(some: np.ndarray) -> np.ndarray:
-        found = index.search(some, K)
-        return np.stack(
-            [
-                one.ids[np.argsort(-(vectors[one.ids] @ query), kind="stable")[:K]]
-                for query, one in zip(some, found, strict=True)
-            ]
-        )
+    def ours(some: np.ndarray) -> list[np.ndarray]:
+        return [
+            one.ids[np.argsort(-(vectors[one.ids] @ query))[:K]]
+            for query, one in zip(some, index.search(some, K), strict=True)
+        ]
 
     size = 0
 
