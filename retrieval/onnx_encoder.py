@@ -14,7 +14,7 @@ from retrieval.onnx_runtime import onnx_runtime
 from retrieval.preprocess import prepare
 from retrieval.similarity import Float32, Metric, normalise
 
-# Pictures at work at a time in a graph of free batch size. Beyond 4 a CPU gains nothing and every picture adds 12 MB.
+# Pictures at work at a time in a graph of free batch size, or one a pass: more gain nothing, and each adds 12 MB.
 RUN_SIZE = 4
 
 _FATAL_ONLY = 4  # ONNX Runtime's log severity: what fails is raised, and worded here
