@@ -2,14 +2,17 @@ import os
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import indexer.catalogue
 from indexer import Index, file_rows
 from indexer.build import build as build_store
 from indexer.errors import REJECTED, UsageRefused
+from indexer.scan import FoundFile, Scan, scan_folder
 from indexer.settings import load_settings
 from indexer.store import Store
 from indexer.survey import survey
@@ -77,6 +80,23 @@ def test_a_build_whose_rows_are_written_in_parts_writes_all_of_them(
         report = store.build(catalogue)
         assert (report.indexed, report.unchanged, report.removed) == (7, 10, 7)
         assert store.check() == []
+
+
+def test_a_file_that_changed_since_the_walk_is_recorded_as_it_was_read(
+    catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def walk_of_a_moment_ago(*arguments: Any) -> Scan:
+        scan = scan_folder(*arguments)
+        scan.files = [FoundFile(path, size_bytes + 1, 1) for path, size_bytes, _ in scan.files]
+        return scan
+
+    with Index(".") as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(indexer.catalogue, "scan_folder", walk_of_a_moment_ago)
+            assert store.build(catalogue).indexed == 24
+        report = store.build(catalogue)
+        assert (report.indexed, report.unchanged, report.encoded) == (0, 24, 0)
+        assert report.generation == 1
 
 
 def test_files_with_the_same_bytes_are_encoded_once_and_all_found(index: Command, workplace: Path) -> None:
