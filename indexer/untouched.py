@@ -29,7 +29,7 @@ def untouched_plan(
     columns = (type_coerce(File.path, LargeBinary), File.size_bytes, File.mtime_ns, File.catalogue_id)
     scanned = [listing.id for listing in listings]
     rows = connection.execute(select(*columns).where(File.catalogue_id.in_(scanned))).all()
-    if not rows:
+    if not rows:  # a first build: there is nothing that could be as it was
         return None
     known = set(map(tuple, rows))
     found = {place for listing in listings for place in _places(store, listing)}

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import indexer.catalogue
-from indexer import Index, file_rows
+from indexer import Index, encoding, file_rows
 from indexer.build import build as build_store
 from indexer.errors import REJECTED, UsageRefused
 from indexer.scan import FoundFile, Scan, scan_folder
@@ -108,6 +108,21 @@ def test_files_with_the_same_bytes_are_encoded_once_and_all_found(index: Command
     assert [(r["path"], r["score"], r["verdict"]) for r in results] == [
         (f"c/{name}.jpg", 1.0, "identical") for name in "abc"
     ]
+
+
+def test_a_copy_that_comes_batches_later_is_not_encoded_again(
+    catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(catalogue / "bass/00.jpg", catalogue / "ewer/zz.jpg")
+    monkeypatch.setattr(encoding, "BATCH", 2)
+    with Index(".", jobs=1) as store:
+        report = store.build(catalogue)
+    assert (report.indexed, report.encoded) == (25, 24)
+
+
+def test_a_file_that_two_catalogues_hold_is_indexed_once(index: Command, catalogue: Path) -> None:
+    assert counts(build(index, catalogue, catalogue / "cup"))[:2] == (24, 24)
+    assert index("check").code == 0
 
 
 def test_a_broken_file_costs_one_rejection_with_its_reason(index: Command, catalogue: Path) -> None:
