@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import IndexInvalid
-from retrieval.search import NeighbourIndex, build_index, read_index
+from retrieval.search import TARGET_RECALL, NeighbourIndex, build_index, read_index
 from retrieval.similarity import Metric, normalise, scores
 
 
@@ -52,15 +52,15 @@ def test_a_vector_beyond_all_that_was_learned_from_is_not_cut_off() -> None:
 
 
 @pytest.mark.parametrize("metric", list(Metric))
-def test_nine_and_ninety_in_a_hundred_neighbours_of_a_new_query_are_proposed(metric: Metric) -> None:
+def test_of_a_thousand_neighbours_of_new_queries_five_are_missed_or_so(metric: Metric) -> None:
     vectors, queries = clustered(4000, 32), clustered(200, 32, seed=1)
     index = compressed(vectors, metric)
     hits = []
     for query, found in zip(queries, index.search(queries, 10), strict=True):
         true = 3 * np.argsort(-scores(query, vectors, metric), kind="stable")[:10]
         hits.append(len(set(true) & set(found.ids)) / 10)
-    assert index.recall >= 0.99
-    assert np.mean(hits) >= 0.98
+    assert index.recall >= TARGET_RECALL
+    assert np.mean(hits) >= 0.985
 
 
 @pytest.mark.parametrize("metric", list(Metric))
@@ -106,13 +106,19 @@ def test_vectors_of_any_dimension_and_number_can_be_compressed(dim: int, count: 
     assert index.search(vectors[:1], 1)[0].scores[0] == pytest.approx(1, abs=index.error + 1e-3)
 
 
-def test_cells_whose_codes_are_of_whole_vectors_are_read_as_they_were_written_before() -> None:
+@pytest.mark.parametrize("codes", ["PQ16x4fs", "PQ16x4fsr"])
+def test_cells_with_whole_centres_are_read_as_they_were_written_before(codes: str) -> None:
     vectors = clustered(2000, 32)
-    index = faiss.index_factory(32, "IDMap,IVF40,PQ16x4fs,Refine(SQ8)", faiss.METRIC_INNER_PRODUCT)
+    index = faiss.index_factory(32, f"IDMap,IVF40,{codes},Refine(SQ8)", faiss.METRIC_INNER_PRODUCT)
     index.train(vectors)
     index.add_with_ids(vectors, np.arange(2000))
     found = read_back(index, 32, 2000).search(vectors[:50], 1)
     assert np.mean([place in one.ids for place, one in enumerate(found)]) > 0.9
+
+
+def test_nothing_is_said_on_the_terminal_while_cells_are_learned(capfd: pytest.CaptureFixture[str]) -> None:
+    compressed(clustered(300, 32))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_compressed_vectors_take_a_third_of_the_room_or_so() -> None:
