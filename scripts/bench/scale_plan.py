@@ -224,7 +224,7 @@ SEARCH = """
 
 Two spaces of 256 dimensions. A machine has 256 GiB of memory; where more are needed each holds a part, and a query asks all.
 Memory at ${gib:g} a GiB and hour, disks at ${disk:g} a GiB and month, cores at ${core:g} an hour: assumptions. Recall differs
-(ours and HNSW at 0.99 or so; the others as their papers say, after refining).
+(ours and HNSW at 0.99 or more; the others as their papers say, after refining).
 
 """
 TAIL = """

@@ -6,7 +6,8 @@ VECTORS.npz is what `index export` writes; more vectors than it has are drawn li
 queries. Ours is built as `index build` builds it, searched as it was set then, and what it proposes is scored again by
 the vectors themselves, as every answer is. Each peer is set to the least effort that reaches our recall@10 on the same
 queries. What a graph takes to reach it is chance where vectors lie in clumps, so that up to 100,000 vectors each peer
-makes three graphs, and the median of what they take counts; what they take for a recall of 0.99 is noted.
+makes three graphs, and the median of what they take counts; what they take for a recall of 0.99 is noted. A graph that
+does not reach a recall is searched with the most effort there is.
 
 Single queries are timed in rounds, in which a hundred of each come after one another; the first fifty are not counted,
 for they bring back to the processor's caches what the others drove out, as no server has to. Of the medians of the
@@ -20,6 +21,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import faiss
@@ -109,16 +111,16 @@ def seconds_in_rounds(searches: dict[str, Search], queries: np.ndarray) -> dict[
     return {name: min(of_rounds) for name, of_rounds in medians.items()}
 
 
-def efforts_until(
+def recalls_by_effort(
     at: Callable[[int], Search], queries: np.ndarray, truth: list[list[int]], enough: float
-) -> list[tuple[int, float]]:
-    """Return the efforts, with the recall of each, up to the first that is enough."""
-    tried = []
+) -> dict[int, float]:
+    """Return the recall at each effort, up to the first that is enough."""
+    recalls: dict[int, float] = {}
     for effort in EFFORTS:
-        tried.append((effort, recall(at(effort), queries, truth)))
-        if tried[-1][1] >= enough:
+        recalls[effort] = recall(at(effort), queries, truth)
+        if recalls[effort] >= enough:
             break
-    return tried
+    return recalls
 
 
 def of_all_graphs(seconds: dict[str, float]) -> dict[str, float]:
@@ -159,19 +161,16 @@ def measured(real: np.ndarray, count: int, peers: list[str], space: str) -> list
     searches: dict[str, Search] = {"ours": ours, "FAISS flat": lambda some: flat.search(some, K)[1]}
     recalls = {"ours": [reached], "FAISS flat": [1.0]}
     noted: dict[str, Search] = {}
-    graphs = GRAPHS if count <= OF_SO_MANY else 1
-    for peer in peers:
+    for peer, graph in product(peers, range(GRAPHS if count <= OF_SO_MANY else 1)):
         name = NAMES[peer]
-        for graph in range(graphs):
-            started = time.perf_counter()
-            at = PEERS[peer](vectors, graph)
-            built[name] = time.perf_counter() - started
-            by_effort = efforts_until(at, queries, truth, reached)
-            effort, recalled = by_effort[-1]
-            searches[f"{name}, graph {graph}"] = at(effort)
-            recalls.setdefault(name, []).append(recalled)
-            least = next((effort for effort, recalled in by_effort if recalled >= NOTED_RECALL), effort)
-            noted[f"{name}, graph {graph}"] = at(least)
+        started = time.perf_counter()
+        at = PEERS[peer](vectors, graph)
+        built[name] = time.perf_counter() - started
+        by_effort = recalls_by_effort(at, queries, truth, reached)
+        most = max(by_effort)
+        least = min((effort for effort, one in by_effort.items() if one >= NOTED_RECALL), default=most)
+        recalls.setdefault(name, []).append(by_effort[most])
+        searches[f"{name}, graph {graph}"], noted[f"{name}, graph {graph}"] = at(most), at(least)
     single = of_all_graphs(seconds_in_rounds(searches, queries))
     at_noted = of_all_graphs(seconds_in_rounds(noted, queries))
     block = np.ascontiguousarray(vectors)
@@ -179,7 +178,7 @@ def measured(real: np.ndarray, count: int, peers: list[str], space: str) -> list
     many = simulated(real, BATCH, 2)
     flat_batch = min(timed(lambda: flat.search(many, K)) for _ in range(2))
     our_batch = min(timed(lambda: index.search(many, K)) for _ in range(2))
-    product = min(timed(lambda: many[:1000] @ vectors.T) for _ in range(3)) * BATCH / 1000
+    matrix_product = min(timed(lambda: many[:1000] @ vectors.T) for _ in range(3)) * BATCH / 1000
     recalled = ", ".join(
         f"{name} {' '.join(f'{one:.4f}' for one in of_graphs)}" for name, of_graphs in recalls.items()
     )
@@ -204,7 +203,7 @@ def measured(real: np.ndarray, count: int, peers: list[str], space: str) -> list
             f"{BATCH:,} queries at once, {where}",
             "s",
             our_batch,
-            product,
+            matrix_product,
             "the matrix product",
             {"FAISS flat": flat_batch},
             must_of_peer=3,
