@@ -20,7 +20,6 @@ LEAST_CELLS = 16  # as many as there are codes of 4 bits, of which their centres
 # FAISS's way to go through cells query by query: one query is the work of one thread, as it is where many clients ask,
 # and of many queries each core takes some. A reservoir of the best codes costs a tenth less than a heap of them.
 _QUERY_BY_QUERY = 11
-_BY_ITS_CENTRES = 2  # FAISS's number of the way to learn cells whose centres are themselves kept as codes
 
 
 def _faiss() -> Any:
@@ -182,7 +181,6 @@ def empty_cells(sample: Sample, lists: int, metric: Metric) -> Cells:
     index = faiss.index_factory(dim, factory, metric_type(metric))
     cells = faiss.downcast_index(faiss.downcast_index(index.index).base_index)
     cells.cp.max_points_per_centroid = _TRAIN_PER_LIST
-    cells.quantizer_trains_alone = _BY_ITS_CENTRES
     for training in (cells.cp, cells.pq.cp, faiss.downcast_index(cells.quantizer).pq.cp):
         training.min_points_per_centroid = 1  # it warns, on the terminal
     # With the least and the largest values among what is learned from, 8 bits cut none off, and ``error`` holds.
