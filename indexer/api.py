@@ -37,7 +37,7 @@ from indexer.status import Status, status
 from indexer.store import Store, open_store
 from indexer.verify import Verification, encoder_at, verify
 from retrieval.encoder import Encoder
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from indexer.errors import UsageRefused
 from indexer.object_store import AT_ONCE, object_store
 from indexer.remote import address_of, url_of
 from indexer.scan import HEAD_BYTES, HIDDEN_FOLDERS, FoundFile, Kind, Scan, kind_for
-from retrieval.preprocess import View
+from retrieval.view import View
 
 Look = tuple[int, int]  # size in bytes, time of change in ns
 _UP_AND_HERE = frozenset({".", ".."})  # of a key these are names like any other

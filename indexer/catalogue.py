@@ -16,7 +16,7 @@ from indexer.remote import Place, is_remote, require_catalogue
 from indexer.scan import FoundFile, OddEntry, Scan, folder_label, scan_folder
 from indexer.store import Store
 from indexer.tables import Catalogue, Exclusion, File
-from retrieval.preprocess import View
+from retrieval.view import View
 
 FOLDER, MANIFEST = "folder", "manifest"
 

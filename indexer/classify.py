@@ -22,7 +22,8 @@ from retrieval.classification.neighbours import NearestNeighbours
 from retrieval.classification.prototypes import Prototypes
 from retrieval.encoder import Space
 from retrieval.errors import LibraryMissing
-from retrieval.similarity import Float32, Metric
+from retrieval.metric import Metric
+from retrieval.similarity import Float32
 
 HEADS = {"knn": NearestNeighbours, "prototype": Prototypes, "svm": LinearSvm, "logistic": Logistic}
 DEFAULT_HEAD = "knn"

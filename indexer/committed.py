@@ -11,7 +11,7 @@ from indexer.store import Store
 from indexer.tables import FORMAT_VERSION, Encoder, FaissFile, Generation
 from retrieval.encoder import EncoderSpec, Space, parse_spec
 from retrieval.errors import EncoderInvalid
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 
 @dataclass(frozen=True)

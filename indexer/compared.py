@@ -13,7 +13,8 @@ from retrieval.alignment.regions import Box
 from retrieval.alignment.verdict import Scores
 from retrieval.encoder import EncoderSpec
 from retrieval.errors import LibraryMissing
-from retrieval.preprocess import Fit, PreprocessSpec, View
+from retrieval.preprocess import PreprocessSpec
+from retrieval.view import Fit, View
 
 # The longer side at which pictures are compared: what alignment works at, so that nothing is gained by more.
 COMPARED = PreprocessSpec(640, Fit.PAD)

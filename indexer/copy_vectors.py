@@ -11,7 +11,7 @@ from indexer.errors import StoreDamaged, UsageRefused
 from indexer.generations import commit_generation, no_change
 from indexer.settings import Settings
 from indexer.store import Store
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 
 @dataclass(frozen=True)

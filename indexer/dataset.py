@@ -16,7 +16,8 @@ from indexer.errors import PermissionRefused, UsageRefused, os_errors
 from indexer.manifest import is_manifest, read_manifest
 from indexer.scan import folder_label, scan_folder
 from indexer.settings import Settings
-from retrieval.preprocess import PreprocessSpec, View
+from retrieval.preprocess import PreprocessSpec
+from retrieval.view import View
 
 LABEL_CONFLICT = "label-conflict"
 _WINDOW = 64  # jobs on their way at once

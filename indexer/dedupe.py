@@ -39,8 +39,8 @@ from indexer.settings import Settings
 from indexer.sound_rows import read_items
 from indexer.store import Store
 from indexer.tables import File
+from retrieval.metric import Metric
 from retrieval.search import NeighbourIndex, build_index
-from retrieval.similarity import Metric
 
 # Of encoders that say none, until `index calibrate` sets one.
 DEFAULT_THRESHOLD = 0.9

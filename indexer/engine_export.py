@@ -16,7 +16,8 @@ from indexer.vectors.open import open_vectors
 from indexer.vectors.protocol import Columns
 from retrieval.encoder import Space
 from retrieval.errors import VectorsInvalid
-from retrieval.similarity import Float32, Int64, Metric
+from retrieval.metric import Metric
+from retrieval.similarity import Float32, Int64
 
 ATTRIBUTES = {"path": Kind.TEXT, "label": Kind.TEXT, "sha256": Kind.TEXT}
 _ITEMS_AT_ONCE = 2000

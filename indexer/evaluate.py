@@ -20,8 +20,9 @@ from retrieval.encoder import Encoder, Space
 from retrieval.errors import EncoderInvalid, LabelsInvalid, VectorsInvalid
 from retrieval.evaluation.baselines import BASELINES
 from retrieval.evaluation.failures import Failure, worst_failures
-from retrieval.preprocess import PreprocessSpec, View
+from retrieval.preprocess import PreprocessSpec
 from retrieval.similarity import Float32
+from retrieval.view import View
 
 SHOWN_FAILURES = 8
 

@@ -23,7 +23,8 @@ from indexer.settings import Settings
 from retrieval.errors import LabelsInvalid
 from retrieval.evaluation.episodes import eligible_groups
 from retrieval.evaluation.pairs import LabelledPairs
-from retrieval.preprocess import PreprocessSpec, View
+from retrieval.preprocess import PreprocessSpec
+from retrieval.view import View
 
 
 @dataclass(frozen=True)

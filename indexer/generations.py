@@ -31,8 +31,8 @@ from indexer.store import Store
 from indexer.stored_vectors import read_vectors
 from indexer.tables import FORMAT_VERSION, Embedding, Encoder, FaissFile, File, Generation, Item
 from retrieval.encoder import Space
+from retrieval.metric import Metric
 from retrieval.search import build_index
-from retrieval.similarity import Metric
 
 KEPT_GENERATIONS = 2
 

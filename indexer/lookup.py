@@ -25,10 +25,11 @@ from indexer.sound_rows import FileFacts, ItemFacts, read_items
 from indexer.store import Store
 from indexer.tables import File
 from retrieval.encoder import Encoder, Space
+from retrieval.metric import Metric
 from retrieval.normalisation import DEPTH, normalised_scores
 from retrieval.ranking import rank
 from retrieval.search import Candidates, NeighbourIndex, NeighbourSearch
-from retrieval.similarity import Float32, Float64, Int64, Metric, distance_from_score, scores
+from retrieval.similarity import Float32, Float64, Int64, distance_from_score, scores
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

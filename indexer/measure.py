@@ -23,7 +23,8 @@ from retrieval.evaluation.verification import (
     verification_metrics,
 )
 from retrieval.evaluation.verification_intervals import verification_intervals
-from retrieval.similarity import Float32, Float64, Metric
+from retrieval.metric import Metric
+from retrieval.similarity import Float32, Float64
 
 # With fewer classes than this, drawing whole classes again says little; queries are drawn then.
 _CLASSES_TO_DRAW = 20

@@ -14,8 +14,9 @@ from indexer.decoding.sandbox import Sandbox
 from indexer.durable import replace_file
 from indexer.verify import Verification, read_pair
 from retrieval.alignment.overlay import blended, differing, laid_on, outlined
-from retrieval.preprocess import SMALLEST_SIZE, Fit, PreprocessSpec
+from retrieval.preprocess import SMALLEST_SIZE, PreprocessSpec
 from retrieval.similarity import Float64
+from retrieval.view import Fit
 
 LARGEST_SIDE = 2048  # pixels; of a larger picture an overlay shows no more
 _GAP = 16  # pixels between two pictures that stand side by side

@@ -13,7 +13,8 @@ from indexer.encoders import COPY_SPACE
 from indexer.images import QueryImage, read_images
 from indexer.lookup import Gallery, Match
 from retrieval.encoder import Space
-from retrieval.similarity import Float32, Metric
+from retrieval.metric import Metric
+from retrieval.similarity import Float32
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from indexer.decoding.sandbox import Sandbox
 from indexer.lookup import Gallery
 from indexer.query import QueryAnswer, nearest
 from indexer.sound_rows import read_items
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 
 def query_items(

@@ -15,8 +15,9 @@ from indexer.decoding.sandbox import Sandbox
 from indexer.images import read_images
 from indexer.lookup import Match
 from retrieval.encoder import Encoder, Space
-from retrieval.preprocess import Fit, PreprocessSpec, View
+from retrieval.preprocess import PreprocessSpec
 from retrieval.similarity import Float32
+from retrieval.view import Fit, View
 
 # From this normalised score on, what the whole query found is what was looked for: nothing is gained by its parts.
 DECISIVE = 0.7

@@ -10,7 +10,7 @@ from indexer.decoding.sandbox import Job, Sandbox
 from indexer.duplicates.report import DedupeReport
 from indexer.page import escaped, write_page
 from indexer.query import QueryAnswer
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 
 THUMBNAIL_PIXELS = 224
 

@@ -9,7 +9,7 @@ from indexer.decoding.sandbox import Sandbox
 from indexer.images import read_images
 from indexer.lookup import Match
 from retrieval.encoder import EncoderSpec
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 
 def reranked(

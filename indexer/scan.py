@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from indexer.decoding.sound_formats import SOUND_SUFFIXES, is_sound
 from indexer.remote import path_below
-from retrieval.preprocess import View
+from retrieval.view import View
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset({

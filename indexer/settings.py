@@ -11,8 +11,8 @@ from typing import Any
 from indexer.decoding.limits import Limits
 from indexer.errors import UsageRefused, os_errors
 from indexer.location import SETTINGS_FILE
-from retrieval.search import EXACT_LIMIT
-from retrieval.similarity import Metric
+from retrieval.effort import EXACT_LIMIT
+from retrieval.metric import Metric
 
 JOIN_LIMIT = 3_000_000  # hours of two cores
 

@@ -21,7 +21,7 @@ from indexer.errors import IndexerError
 from indexer.remote import Place, is_remote
 from indexer.scan import Scan, scan_folder
 from indexer.settings import Settings
-from retrieval.preprocess import View
+from retrieval.view import View
 
 if TYPE_CHECKING:
     from indexer.survey import Survey

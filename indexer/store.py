@@ -22,8 +22,8 @@ from indexer.settings import TEMPLATE, database_url
 from indexer.sqlite import SqliteDatabase
 from indexer.tables import FaissFile
 from retrieval.errors import IndexInvalid
+from retrieval.metric import Metric
 from retrieval.search import NeighbourIndex, read_index
-from retrieval.similarity import Metric
 
 FAISS_SUFFIX = ".faiss"
 SALVAGED_FILE = (

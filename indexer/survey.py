@@ -19,7 +19,7 @@ from indexer.tables import AssignedLabel, Encoder
 from indexer.trial import require_bounded
 from indexer.untouched import untouched_plan
 from retrieval.encoder import spec_document
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 
 @dataclass

@@ -29,9 +29,10 @@ from indexer.sound_rows import ItemFacts, read_items
 from indexer.tables import File
 from retrieval.encoder import Space
 from retrieval.evaluation.task import comparable, score_matrix
-from retrieval.preprocess import Fit, View
-from retrieval.similarity import Float32, Float64, Int64, Metric
+from retrieval.metric import Metric
+from retrieval.similarity import Float32, Float64, Int64
 from retrieval.thresholds import Negatives
+from retrieval.view import Fit, View
 
 # Pictures that are edited at most, each once by one kind and once by two: about a minute on two cores.
 SAMPLE = 1000

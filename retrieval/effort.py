@@ -1,9 +1,10 @@
-"""How much of an approximate index to search for a recall: cells to go through, and codes to refine."""
+"""How much of an index to search: all up to a limit, and beyond it the cells to go through and the codes to refine."""
 
 import math
 from bisect import bisect_left
 from collections.abc import Callable
 
+EXACT_LIMIT = 50_000  # vectors that are searched exactly
 REFINED = (2, 3, 4, 6, 8, 12, 16, 32, 64)  # times what is asked for
 # 4-bit codes that are gone through in the time in which one vector is refined, as measured.
 CODES_A_REFINED = 100

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import EncoderInvalid
-from retrieval.preprocess import PIXELS_VERSION, Fit, PreprocessSpec, View
-from retrieval.similarity import Float32, Metric
+from retrieval.metric import Metric
+from retrieval.preprocess import PIXELS_VERSION, PreprocessSpec
+from retrieval.similarity import Float32
+from retrieval.view import Fit, View
 
 SPEC_FORMAT = 1
 MAX_DIM = 32_768

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from retrieval.encoder import EncoderSpec, Space, fingerprint
 from retrieval.errors import EncoderInvalid, VectorsInvalid
+from retrieval.metric import Metric
 from retrieval.onnx_runtime import onnx_runtime
 from retrieval.preprocess import prepare
-from retrieval.similarity import Float32, Metric, normalise
+from retrieval.similarity import Float32, normalise
 
 # Pictures at work at a time in a graph of free batch size, or one a pass: more gain nothing, and each adds 12 MB.
 RUN_SIZE = 4

@@ -2,36 +2,19 @@
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import EncoderInvalid
+from retrieval.view import Fit, View
 
 # Names the rules by which a decoder turns a file into (size, size, 3) pixels (reduced-scale JPEG decoding, filter,
 # orientation, flattening; what counts as ink; how a spectrum is drawn). It enters every encoder's fingerprint: change
 # it when one of them changes.
 PIXELS_VERSION = 1
 SMALLEST_SIZE, LARGEST_SIZE = 8, 2048  # pixels that pictures may be decoded to
-
-
-class Fit(StrEnum):
-    """How a picture of any shape becomes a square."""
-
-    STRETCH = "stretch"  # both sides scaled to the square; nothing is lost, proportions change
-    CROP = "crop"  # shorter side scaled, the centre kept
-    PAD = "pad"  # longer side scaled, the rest white
-
-
-class View(StrEnum):
-    """What of a file an encoder looks at."""
-
-    COLOUR = "colour"  # a picture as it is
-    GREY = "grey"  # its luminance, in all three channels
-    INK = "ink"  # signatures and drawings: the ink alone, black on white, cut out at its bounding box
-    SPECTRUM = "spectrum"  # a sound, as the picture of its log-mel spectrogram; ``fit`` has no say
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ tells one thing from another: a mirrored banknote is no banknote, and a mirrored
 from dataclasses import dataclass
 from enum import StrEnum
 
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 
 
 class NewClasses(StrEnum):

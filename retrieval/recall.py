@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrieval.similarity import Float32, Int64, Metric, require_vectors
+from retrieval.metric import Metric
+from retrieval.similarity import Float32, Int64, require_vectors
 
 Batches = Callable[[], Iterable[tuple[Int64, Float32]]]
 

@@ -12,11 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
-from retrieval.effort import least_effort
+from retrieval.effort import EXACT_LIMIT, least_effort
 from retrieval.errors import IndexInvalid
+from retrieval.metric import Metric
 from retrieval.ranking import recall_at_k
 from retrieval.recall import Batches, draw_sample, true_neighbours
-from retrieval.similarity import Float32, Int64, Metric, require_vectors, score_from_distance
+from retrieval.similarity import Float32, Int64, require_vectors, score_from_distance
 from retrieval.structures import (
     LEAST_CELLS,
     Cells,
@@ -28,7 +29,6 @@ from retrieval.structures import (
     write_structure,
 )
 
-EXACT_LIMIT = 50_000
 TARGET_RECALL = 0.995
 _TIE = 1e-6
 _MARGIN = 8  # asked for beyond k, so that a tie at the k-th place is mostly seen at once, and rounding costs no place

@@ -10,25 +10,17 @@ l2       1 / (1 + distance)   Euclidean distance
 =======  ===================  =====================
 """
 
-from enum import StrEnum
-
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import VectorsInvalid
+from retrieval.metric import Metric
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 _DECIMALS = 12
-
-
-class Metric(StrEnum):
-    """The two ways to compare vectors."""
-
-    COSINE = "cosine"
-    L2 = "l2"
 
 
 def require_vectors(vectors: npt.ArrayLike, dim: int) -> Float32:

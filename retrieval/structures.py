@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from retrieval.errors import IndexInvalid
+from retrieval.metric import Metric
 from retrieval.recall import Sample
-from retrieval.similarity import Float32, Int64, Metric
+from retrieval.similarity import Float32, Int64
 
 _TRAIN_PER_LIST = 64
 _READ_BYTES = 1 << 20

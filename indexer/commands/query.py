@@ -84,7 +84,7 @@ def command(
         from indexer.lookup import Gallery
         from indexer.query import query
         from indexer.store import open_store
-        from retrieval.similarity import Metric
+        from retrieval.metric import Metric
 
         gallery = Gallery(open_store(path), builtin)
         by = Metric(metric) if metric else None

@@ -23,7 +23,7 @@ from indexer.decoding.price import require_memory, require_pieces, require_pixel
 from indexer.decoding.source import Source, require_file_size
 from indexer.decoding.spectrum import to_spectrum
 from indexer.decoding.views import decoded_side, to_view
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 
 if TYPE_CHECKING:
     from indexer.decoding.limits import Limits

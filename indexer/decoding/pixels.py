@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from indexer.decoding.picture import padded_box
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 
 Box = tuple[int, int, int, int]
 

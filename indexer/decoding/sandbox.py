@@ -21,7 +21,7 @@ from indexer.decoding.limits import Limits
 from indexer.decoding.picture import Picture, Reason
 from indexer.decoding.sandbox_process import Bytes, WorkerProcess
 from indexer.errors import IndexerError
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 
 Wants = Literal["hash", "pixels"]
 

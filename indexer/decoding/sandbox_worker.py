@@ -21,7 +21,7 @@ from indexer.decoding.frames import LENGTHS, frame
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.reading import Content, examined
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 
 _LIBRARY_BYTES = 64 << 20  # what is imported on demand: HEIC, colour profiles, sounds
 _OPEN_FILES = 32

@@ -6,7 +6,7 @@ from PIL import Image
 
 from indexer.decoding.ink import ink_of
 from indexer.decoding.pixels import Box, to_square, to_upright
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 
 # Ink is a small part of its page, and is cut out before that is shrunk: an eighth of it still fills the square.
 _PAGE_SHARE, _PAGE_PIXELS = 8, 1024

@@ -10,7 +10,8 @@ from indexer.candidates import Candidate, judge_candidates
 from indexer.compared import COMPARED, unpadded
 from indexer.decoding.picture import Picture
 from indexer.decoding.sandbox import Job, Sandbox
-from retrieval.preprocess import Fit, PreprocessSpec, View
+from retrieval.preprocess import PreprocessSpec
+from retrieval.view import Fit, View
 
 # A picture whose luma deviates by less, at 64 x 64 pixels and of 255, is near-blank. The plainest of 2,900 photos and
 # signatures (Caltech-101, BSDS500, BHSig260) deviates by 10; scans of empty paper with noise, shading or 20 specks by

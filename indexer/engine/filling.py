@@ -30,9 +30,10 @@ from indexer.tables import File, VectorCollection
 from indexer.vectors.open import open_vectors
 from indexer.vectors.protocol import VectorStore
 from retrieval.encoder import Space
+from retrieval.metric import Metric
 from retrieval.ranking import recall_at_k
 from retrieval.recall import Batches, draw_sample, true_neighbours
-from retrieval.similarity import Metric, normalise
+from retrieval.similarity import normalise
 
 FILES = "files"  # in place of a URL: FAISS files in the store
 _RECALL_K, _RECALL_QUERIES, _RECALL_SAMPLE = 10, 100, 1_000

@@ -18,8 +18,9 @@ from indexer.stored_vectors import vectors_of
 from indexer.tables import File
 from indexer.vectors.protocol import VectorStore
 from retrieval.encoder import Space
+from retrieval.metric import Metric
 from retrieval.search import Candidates
-from retrieval.similarity import Float32, Int64, Metric, require_vectors, scores
+from retrieval.similarity import Float32, Int64, require_vectors, scores
 
 _MARGIN = 8  # asked for beyond k, so that a tie at the k-th place is mostly seen at once
 _TIE = 1e-6

@@ -20,7 +20,8 @@ from indexer.screening.facts import Case, Neighbour
 from indexer.sound_rows import ItemFacts, read_items
 from indexer.tables import File, Item
 from retrieval.encoder import Space
-from retrieval.similarity import Int64, Metric, scores
+from retrieval.metric import Metric
+from retrieval.similarity import Int64, scores
 
 # Nearest contents that are looked at: beyond the first few hardly a copy is found (scripts/bench/reranking.py).
 NEAREST, NEAREST_LISTED = 5, 2

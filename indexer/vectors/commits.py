@@ -21,7 +21,7 @@ from indexer.errors import NewerFormat, StoreDamaged, os_errors
 from indexer.vectors.filters import Kind
 from indexer.vectors.memory import Arrays, Memory
 from retrieval.errors import IndexInvalid
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 from retrieval.structures import Flat, read_structure, write_structure
 
 FORMAT = 1

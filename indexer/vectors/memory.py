@@ -9,8 +9,9 @@ import numpy.typing as npt
 from indexer.vectors.arguments import Rows
 from indexer.vectors.filters import Bools, Filter, Kinds, mask
 from indexer.vectors.scoring import best_first, exact_scores
+from retrieval.metric import Metric
 from retrieval.search import NeighbourIndex
-from retrieval.similarity import Float32, Float64, Int64, Metric
+from retrieval.similarity import Float32, Float64, Int64
 from retrieval.structures import Flat, empty_flat
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -7,7 +7,8 @@ from indexer.decoding.sandbox import Sandbox
 from indexer.errors import UsageRefused
 from indexer.images import read_images
 from indexer.query_parts import Window, window
-from retrieval.preprocess import Fit, PreprocessSpec
+from retrieval.preprocess import PreprocessSpec
+from retrieval.view import Fit
 
 _WHOLE = PreprocessSpec(2048, Fit.PAD)  # so that a small part of it still has detail
 

@@ -22,7 +22,8 @@ from indexer.store import Store
 from indexer.verify import Unusable
 from indexer.web.errors import ApiError, Code
 from indexer.web.items import ItemView
-from retrieval.preprocess import SMALLEST_SIZE, Fit, PreprocessSpec, View
+from retrieval.preprocess import SMALLEST_SIZE, PreprocessSpec
+from retrieval.view import Fit, View
 
 LARGEST_SIDE = 2048  # pixels
 SIDES = (64, 128, 256, 512)  # those that thumbnails are made with

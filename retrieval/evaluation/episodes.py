@@ -13,7 +13,8 @@ import numpy as np
 from retrieval.errors import LabelsInvalid
 from retrieval.evaluation.bootstrap import Interval, mean_interval
 from retrieval.evaluation.task import class_numbers, comparable, score_matrix
-from retrieval.similarity import Float32, Float64, Int64, Metric
+from retrieval.metric import Metric
+from retrieval.similarity import Float32, Float64, Int64
 
 EPISODES = 600
 QUERIES_A_CLASS = 15

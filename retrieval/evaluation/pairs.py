@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.evaluation.task import class_numbers, comparable
-from retrieval.similarity import Float32, Float64, Int64, Metric, score_from_distance
+from retrieval.metric import Metric
+from retrieval.similarity import Float32, Float64, Int64, score_from_distance
 
 PAIRS_AT_MOST = 1_000_000
 _BLOCK_PAIRS = 4096

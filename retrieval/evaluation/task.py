@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import LabelsInvalid
-from retrieval.similarity import Float32, Float64, Int64, Metric, require_vectors, score_from_distance
+from retrieval.metric import Metric
+from retrieval.similarity import Float32, Float64, Int64, require_vectors, score_from_distance
 
 _BLOCK_SCORES = 4_000_000  # 32 MB of float64 at once
 # Beyond these decimals lies only rounding, which must not order vectors that are equal.

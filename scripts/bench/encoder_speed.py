@@ -26,7 +26,7 @@ from indexer.decoding.sandbox import Job, Sandbox
 from indexer.encoders import BUILTIN, read_encoder
 from retrieval.encoder import parse_spec
 from retrieval.onnx_encoder import OnnxEncoder
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 
 ROUNDS, BATCH, BATCHES = 5, 16, 8
 PHOTOS = 1000

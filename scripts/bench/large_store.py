@@ -24,7 +24,7 @@ from indexer.committed import Committed, require_generation  # noqa: E402
 from indexer.generations import commit_generation  # noqa: E402
 from indexer.store import Store  # noqa: E402
 from indexer.tables import Catalogue, Embedding, File, Item  # noqa: E402
-from retrieval.search import EXACT_LIMIT  # noqa: E402
+from retrieval.effort import EXACT_LIMIT  # noqa: E402
 from tests.pictures import picture  # noqa: E402
 
 BASES, SIZE = 64, (320, 240)

@@ -14,8 +14,8 @@ from torch import nn
 
 from indexer.decoding.decode import decode
 from indexer.decoding.limits import Limits
-from retrieval.preprocess import Fit
 from retrieval.training.losses import Objective
+from retrieval.view import Fit
 
 CLASSES, PER_CLASS = 48, 4  # of a step
 STEPS, RATE = 400, 1e-3

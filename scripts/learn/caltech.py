@@ -15,8 +15,9 @@ from indexer.encoders import builtin_trunk
 from retrieval.evaluation.bootstrap import mean_interval
 from retrieval.evaluation.ranking_metrics import RankingMetrics, ranking_metrics
 from retrieval.evaluation.task import RetrievalTask
-from retrieval.preprocess import Fit, PreprocessSpec
+from retrieval.preprocess import PreprocessSpec
 from retrieval.presets import Augment
+from retrieval.view import Fit
 
 TRAINED_CLASSES = 50
 TRUNK_INPUT = PreprocessSpec(224, Fit.STRETCH, "NHWC", "uint8")

@@ -16,7 +16,8 @@ from indexer.engine.collections import collection_of
 from indexer.engine.differences import Differences, differences
 from indexer.engine.search import EngineIndex, Opened
 from indexer.store import open_store
-from retrieval.similarity import Float32, Int64, Metric, scores
+from retrieval.metric import Metric
+from retrieval.similarity import Float32, Int64, scores
 from tests.conftest import Command
 from tests.engines.held import vectors_in_database
 from tests.pictures import save

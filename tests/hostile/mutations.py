@@ -17,7 +17,7 @@ from indexer.decoding.decode import decode
 from indexer.decoding.formats import JPEG
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 from tests.hostile.crafted import bmp, gif, gif_frame, photo, png, saved
 
 KEPT = Path(__file__).parent / "kept"

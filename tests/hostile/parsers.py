@@ -25,7 +25,7 @@ from indexer.settings import TEMPLATE, load_settings
 from retrieval.encoder import parse_spec
 from retrieval.errors import EncoderInvalid
 from retrieval.onnx_encoder import require_self_contained
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 
 FOLDER = Path(tempfile.mkdtemp(prefix="index-parsers-"))
 

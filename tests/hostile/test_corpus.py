@@ -9,7 +9,7 @@ import pytest
 
 from indexer.decoding.limits import Limits
 from indexer.decoding.sandbox import Job, Outcome, Sandbox
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 from tests.hostile.corpus import specimens
 from tests.hostile.specimen import DECODES, Specimen
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from indexer.decoding.decode import Picture, decode
 from indexer.decoding.limits import Limits
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 from tests.hostile.crafted import (
     saved,
 )

@@ -8,7 +8,7 @@ import pytest
 
 from indexer.decoding.limits import Limits
 from indexer.decoding.sandbox import Job, Outcome, Sandbox
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 
 ROOT = Path(__file__).parents[2]
 SIZE = 48

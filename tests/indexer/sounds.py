@@ -7,7 +7,7 @@ import numpy as np
 
 from indexer.decoding.decode import Picture, decode
 from indexer.decoding.limits import Limits
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 
 SIZE = 96
 

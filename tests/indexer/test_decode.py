@@ -13,7 +13,7 @@ from indexer.decoding import decode as decode_module
 from indexer.decoding import pixels as pixels_module
 from indexer.decoding.decode import decode, from_array, from_image
 from indexer.decoding.limits import Limits
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 from tests.hostile.crafted import (
     exif,
     flat_jpeg,

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from indexer.decoding import pixels as pixels_module
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 from tests.hostile.crafted import (
     exif,
     gif,

@@ -14,7 +14,7 @@ from PIL.ImageFile import ImageFile
 from indexer.decoding.decode import DecodeFailure, Reason, from_array, from_image
 from indexer.decoding.limits import Limits
 from indexer.decoding.source import HEADER_BYTES
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 from tests.hostile.crafted import (
     chunk,
     exif,
@@ -144,7 +144,7 @@ def test_no_other_parser_is_ever_loaded() -> None:
         "import sys\n"
         "from indexer.decoding.decode import DecodeFailure, decode\n"
         "from indexer.decoding.limits import Limits\n"
-        "from retrieval.preprocess import Fit\n"
+        "from retrieval.view import Fit\n"
         "for data in (b'%!PS-Adobe-3.0', b'8BPS', b'\\0\\0\\1\\0' + bytes(99), b'P6 1 1 255 abc', bytes(99)):\n"
         "    try: decode(data, size=8, fit=Fit.STRETCH, limits=Limits())\n"
         "    except DecodeFailure: pass\n"
@@ -177,7 +177,7 @@ def test_nothing_is_logged_to_the_terminal() -> None:
     script = (
         "from indexer.decoding.decode import DecodeFailure, decode\n"
         "from indexer.decoding.limits import Limits\n"
-        "from retrieval.preprocess import Fit\n"
+        "from retrieval.view import Fit\n"
         "from tests.hostile.crafted import tiff\n"
         "samples = tiff((256, 4, 1, 9), (257, 4, 1, 9), (277, 3, 1, 99))\n"
         "try: decode(samples, size=8, fit=Fit.STRETCH, limits=Limits())\n"

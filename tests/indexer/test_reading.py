@@ -11,7 +11,7 @@ import pytest
 from indexer.decoding.decode import DecodeFailure, Reason, decode
 from indexer.decoding.limits import Limits
 from indexer.decoding.reading import opened, read
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 from tests.hostile.crafted import holed, photo, png, saved
 from tests.indexer.decoding import decoded
 

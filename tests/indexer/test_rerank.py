@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from indexer import Index
 from indexer.encoders import read_encoder
 from indexer.rerank import reranked
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 from tests.conftest import Command
 from tests.indexer.sandboxes import sandbox_of
 from tests.retrieval.scenes import recaptured, scene

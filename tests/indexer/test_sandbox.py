@@ -15,7 +15,7 @@ from indexer.decoding.decode import decode
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import Reason
 from indexer.decoding.sandbox import Job, Sandbox
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 from tests.hostile.crafted import holed, photo, png, saved
 from tests.indexer.sandboxes import (
     CRASH,

@@ -18,7 +18,7 @@ from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.sandbox import Job, Sandbox, SandboxUnavailable
 from indexer.decoding.sandbox_process import _frames
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 from tests.hostile.crafted import holed, photo, png, saved
 from tests.indexer.sandboxes import (
     ROOT,
@@ -207,7 +207,7 @@ def test_a_file_of_somebody_else_is_refused_by_name(tmp_path: Path) -> None:
         "import os, sys\n"
         "from indexer.decoding.sandbox_worker import _outcome, _Task\n"
         "from indexer.decoding.limits import Limits\n"
-        "from retrieval.preprocess import Fit\n"
+        "from retrieval.view import Fit\n"
         f"for folder in {[str(folder) for folder in path.parents]}: os.chmod(folder, os.stat(folder).st_mode | 0o111)\n"
         "os.setuid(65534)\n"
         f"job = {{'holds': 'path', 'wants': 'hash'}}\n"
@@ -293,7 +293,7 @@ ORPHANED = """
 import sys
 from indexer.decoding.sandbox import Job, Sandbox
 from indexer.decoding.limits import Limits
-from retrieval.preprocess import Fit
+from retrieval.view import Fit
 
 sandbox = Sandbox(limits=Limits(decode_seconds=1), workers=2)
 list(sandbox.run([Job(0, data=b"hello"), Job(1, data=b"hello")], size=8, fit=Fit.STRETCH, window=4))

@@ -4,7 +4,7 @@ import pytest
 
 from indexer.errors import UsageRefused
 from indexer.settings import TEMPLATE, load_settings
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 
 def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.sandbox import Job, Sandbox
 from indexer.scan import scan_folder
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 from tests.conftest import Command
 from tests.hostile.crafted import photo, saved
 from tests.indexer.sounds import SIZE, heard, melody, tone, wav

@@ -5,7 +5,7 @@ import numpy as np
 from indexer.known_pairs import FIT, HELD_OUT
 from indexer.synthetic import TWO_EDITS, EditedCopies
 from retrieval.evaluation.task import comparable
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 
 def made(seed: int) -> EditedCopies:

@@ -9,7 +9,7 @@ from indexer.decoding.ink import ink_of, otsu_threshold, without_specks
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.sandbox import Job, Sandbox
-from retrieval.preprocess import Fit, View
+from retrieval.view import Fit, View
 from tests.hostile.crafted import photo, saved
 
 SIZE = 96

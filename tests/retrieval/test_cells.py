@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from retrieval.errors import IndexInvalid
+from retrieval.metric import Metric
 from retrieval.search import TARGET_RECALL, NeighbourIndex, build_index, read_index
-from retrieval.similarity import Metric, normalise, scores
+from retrieval.similarity import normalise, scores
 
 
 def clustered(count: int, dim: int, seed: int = 0) -> np.ndarray:

@@ -10,8 +10,9 @@ import pytest
 
 from retrieval.encoder import EncoderSpec, Space, fingerprint, parse_spec, spec_document
 from retrieval.errors import EncoderInvalid
-from retrieval.preprocess import Fit, PreprocessSpec
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
+from retrieval.preprocess import PreprocessSpec
+from retrieval.view import Fit
 
 BUILTIN_SPEC = Path(__file__).resolve().parents[2] / "indexer" / "builtin" / "spec.json"
 

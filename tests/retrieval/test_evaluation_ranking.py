@@ -11,8 +11,9 @@ from retrieval.evaluation.failures import worst_failures
 from retrieval.evaluation.micro_ap import copy_metrics, micro_average_precision, normalised_copy_metrics
 from retrieval.evaluation.ranking_metrics import macro_mean, ranking_metrics
 from retrieval.evaluation.task import RetrievalTask
+from retrieval.metric import Metric
 from retrieval.normalisation import DEPTH, normalised_scores
-from retrieval.similarity import Metric, normalise, scores
+from retrieval.similarity import normalise, scores
 
 labels_of = st.lists(st.sampled_from("abc"), min_size=2, max_size=14)
 metrics = st.sampled_from(list(Metric))

@@ -7,7 +7,7 @@ from retrieval.errors import LabelsInvalid
 from retrieval.evaluation import bootstrap
 from retrieval.evaluation.bootstrap import mean_interval
 from retrieval.evaluation.episodes import Rule, eligible_groups, few_shot_accuracy
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 
 def interval_by_loop(values: np.ndarray, clusters: list[str], seed: int) -> tuple[float, float]:

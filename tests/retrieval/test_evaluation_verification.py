@@ -18,7 +18,8 @@ from retrieval.evaluation.verification import (
     verification_metrics,
 )
 from retrieval.evaluation.verification_intervals import verification_intervals
-from retrieval.similarity import Metric, scores
+from retrieval.metric import Metric
+from retrieval.similarity import scores
 
 some_scores = st.lists(st.integers(0, 8), min_size=1, max_size=15)
 

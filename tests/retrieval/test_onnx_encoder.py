@@ -15,9 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from retrieval.encoder import Encoder, EncoderSpec, Space, fingerprint, parse_spec
 from retrieval.errors import EncoderInvalid, VectorsInvalid
+from retrieval.metric import Metric
 from retrieval.onnx_encoder import OnnxEncoder, require_self_contained
 from retrieval.preprocess import PreprocessSpec
-from retrieval.similarity import Metric
 
 BUILTIN = Path(__file__).resolve().parents[2] / "indexer" / "builtin"
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

@@ -7,8 +7,9 @@ import pytest
 
 from retrieval.encoder import EncoderSpec, Space, fingerprint, parse_spec, spec_document
 from retrieval.errors import EncoderInvalid
-from retrieval.preprocess import Fit, PreprocessSpec, View
+from retrieval.preprocess import PreprocessSpec
 from retrieval.presets import PRESETS, Augment, Preset
+from retrieval.view import Fit, View
 
 SHARES = {field.name for field in dataclasses.fields(Augment)} - {"turn_degrees", "flip", "view_size"}
 

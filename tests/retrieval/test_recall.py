@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from retrieval.errors import VectorsInvalid
+from retrieval.metric import Metric
 from retrieval.recall import draw_sample, true_neighbours
-from retrieval.similarity import Metric, scores
+from retrieval.similarity import scores
 
 Part = tuple[np.ndarray, np.ndarray]
 

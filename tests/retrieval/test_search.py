@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from retrieval.errors import IndexInvalid, VectorsInvalid
+from retrieval.metric import Metric
 from retrieval.search import NeighbourIndex, build_index, read_index
-from retrieval.similarity import Metric, normalise, scores
+from retrieval.similarity import normalise, scores
 
 DIM = 16
 

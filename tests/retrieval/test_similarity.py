@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from retrieval.errors import VectorsInvalid
-from retrieval.similarity import (
-    Metric,
-    distance_from_score,
-    normalise,
-    require_vectors,
-    score_from_distance,
-    scores,
-)
+from retrieval.metric import Metric
+from retrieval.similarity import distance_from_score, normalise, require_vectors, score_from_distance, scores
 
 values = st.floats(-1e3, 1e3, width=32)
 galleries = arrays.arrays(np.float32, st.tuples(st.integers(1, 5), st.just(4)), elements=values)

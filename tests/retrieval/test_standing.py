@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from retrieval.metric import Metric
 from retrieval.normalisation import DEPTH, normalised_scores
 from retrieval.search import build_index
-from retrieval.similarity import Metric, normalise
+from retrieval.similarity import normalise
 from retrieval.standing import standing_pairs
 
 

@@ -20,7 +20,7 @@ from indexer.web.pictures import named_content
 from indexer.web.responses import Json
 from indexer.web.service import Service, Serving
 from indexer.web.uploads import Images, Upload, require_any, taken
-from retrieval.similarity import Metric
+from retrieval.metric import Metric
 
 router = APIRouter(tags=["search"])
 

@@ -29,9 +29,9 @@ import numpy as np
 from results import Result, record, timed
 from simulated import simulated
 
+from retrieval.metric import Metric
 from retrieval.recall import true_neighbours
 from retrieval.search import build_index
-from retrieval.similarity import Metric
 
 K, QUERIES, ROUNDS, A_ROUND, WARMING, BATCH = 10, 500, 10, 100, 50, 10_000
 GRAPHS, OF_SO_MANY, NOTED_RECALL = 3, 100_000, 0.99

@@ -30,8 +30,8 @@ from large_store import make_large_store
 
 from indexer import Index
 from retrieval.join import self_join
+from retrieval.metric import Metric
 from retrieval.search import build_index
-from retrieval.similarity import Metric
 
 SIZES = ROOT / "docs/sizes.json"
 THRESHOLD, QUERIES, PART = 0.9, 50, 10_000

@@ -33,9 +33,10 @@ from rebuild import WALK  # noqa: E402
 from indexer.decoding.decode import decode  # noqa: E402
 from indexer.decoding.limits import Limits  # noqa: E402
 from retrieval.join import self_join  # noqa: E402
-from retrieval.preprocess import Fit  # noqa: E402
+from retrieval.metric import Metric  # noqa: E402
 from retrieval.search import build_index  # noqa: E402
-from retrieval.similarity import Metric, normalise  # noqa: E402
+from retrieval.similarity import normalise  # noqa: E402
+from retrieval.view import Fit  # noqa: E402
 from tests.pictures import picture  # noqa: E402
 
 HISTORY = ROOT / "docs/speed-history.csv"
