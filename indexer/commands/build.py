@@ -94,7 +94,7 @@ def _build(
 
 
 def _print(report: "BuildReport", *, quiet: bool, verbose: bool) -> None:
-    from indexer.commands.output import note
+    from indexer.commands.output import counted, note
 
     counts = [f"{report.found} found", f"{report.indexed} indexed", f"{report.unchanged} unchanged"]
     counts += [f"{report.moved} moved", f"{report.removed} removed", f"{len(report.rejected)} rejected"]
@@ -106,7 +106,8 @@ def _print(report: "BuildReport", *, quiet: bool, verbose: bool) -> None:
             recall = f"measured recall@10 {search['recall']:.3f}"
             note(f"space {space}: approximate search, {recall}: more than exact_limit contents", quiet=quiet)
     if report.unmatched_labels:
-        note(f"{report.unmatched_labels} rows of the labels or the manifest match no file", quiet=quiet)
+        rows = counted(report.unmatched_labels, "row")
+        note(f"in no catalogue: {rows} of the labels or the manifest", quiet=quiet)
     shown = report.rejected if verbose else report.rejected[:_SHOWN_REJECTIONS]
     for entry in shown:
         note(f"  rejected {entry['path']}: {entry['reason']}: {entry['message']}", quiet=quiet)

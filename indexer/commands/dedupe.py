@@ -68,7 +68,7 @@ def command(
 
 def _undo(store: "Store", run: str, *, as_json: bool, quiet: bool) -> int:
     from indexer.cli import printable
-    from indexer.commands.output import note, print_json
+    from indexer.commands.output import counted, note, print_json
     from indexer.duplicates.undo import undo
     from indexer.errors import DONE, REJECTED
 
@@ -80,7 +80,7 @@ def _undo(store: "Store", run: str, *, as_json: bool, quiet: bool) -> int:
             click.echo(printable(path))
         for entry in report.left:
             note(f"not brought back: {entry['path']}: {entry['reason']}", quiet=False)
-        note(f"{len(report.restored)} files brought back of run {report.run}", quiet=quiet)
+        note(f"{counted(len(report.restored), 'file')} brought back of run {report.run}", quiet=quiet)
     return REJECTED if report.left else DONE
 
 
@@ -149,7 +149,7 @@ def _dedupe(
 
 
 def _print(report: "DedupeReport", *, quiet: bool) -> None:
-    from indexer.commands.output import human_size, note, print_table
+    from indexer.commands.output import counted, human_size, note, print_table
 
     rows = []
     for group in report.groups:
@@ -160,11 +160,13 @@ def _print(report: "DedupeReport", *, quiet: bool) -> None:
     for bridge in report.bridges:
         groups = ", ".join(map(str, bridge.groups))
         note(f"bridge: {bridge.path} is near the kept files of groups {groups}", quiet=quiet)
-    copies = sum(len(group.members) for group in report.groups)
-    summary = (
-        f"{len(report.groups)} groups, {copies} copies, {human_size(report.wasted_bytes)} that could be freed"
+    groups = counted(len(report.groups), "group")
+    copies = counted(sum(len(group.members) for group in report.groups), "copy", "copies")
+    freed = human_size(report.wasted_bytes)
+    note(
+        f"{groups}, {copies}, {freed} that could be freed (space {report.space}, threshold {report.threshold:g})",
+        quiet=quiet,
     )
-    note(f"{summary} (space {report.space}, threshold {report.threshold:g})", quiet=quiet)
     if report.join.kind == "cells":
         low, high = report.join.interval
         share = "no" if report.join.recall is None else f"{report.join.recall:.3f}"
@@ -172,7 +174,7 @@ def _print(report: "DedupeReport", *, quiet: bool) -> None:
         note(f"joined by cells, {measured}: more than join_limit contents", quiet=quiet)
     if report.verified:
         note(
-            f"verification took {report.rejected_by_verification} pairs apart and could not see {report.unverified}",
+            f"verification took {counted(report.rejected_by_verification, 'pair')} apart and could not see {report.unverified}",
             quiet=quiet,
         )
 
@@ -187,17 +189,17 @@ def _print_script(script: str, left: "list[Skipped]", *, as_json: bool, quiet: b
 
 
 def _tell_disposals(done: "Disposals", *, quiet: bool) -> None:
-    from indexer.commands.output import note
+    from indexer.commands.output import counted, note
 
     _tell_skipped(done.skipped, quiet=quiet)
     verb = {"trash": "moved", "hardlink": "linked"}[done.policy]
     if done.dry_run:
         for entry in done.disposed:
             note(f"would be {verb}: {entry['path']} -> {entry['to']}", quiet=quiet)
-        note(f"{len(done.disposed)} files would be {verb}; nothing was touched", quiet=quiet)
+        note(f"{counted(len(done.disposed), 'file')} would be {verb}; nothing was touched", quiet=quiet)
     elif done.disposed:
         undone_by = f"`index dedupe --undo {done.run}` undoes it, `index build` follows it"
-        note(f"run {done.run}: {len(done.disposed)} files {verb}; {undone_by}", quiet=quiet)
+        note(f"run {done.run}: {counted(len(done.disposed), 'file')} {verb}; {undone_by}", quiet=quiet)
 
 
 def _tell_skipped(skipped: "list[Skipped]", *, quiet: bool) -> None:

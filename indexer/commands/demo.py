@@ -44,7 +44,7 @@ _RELATION = {None: "copy of", "copy": "copy of", "identical": "same bytes as", "
 
 
 def _print(tour: "Tour", *, quiet: bool) -> None:
-    from indexer.commands.output import human_size, note, print_table
+    from indexer.commands.output import counted, human_size, note, print_table
 
     report, found = tour.report, tour.duplicates
     click.echo(f"$ index build {tour.made.folder}")
@@ -70,7 +70,7 @@ def _print(tour: "Tour", *, quiet: bool) -> None:
         for member in group.members
     ]
     print_table(["group", "score", "file", "", "keep"], rows, right=frozenset({"group", "score"}))
-    click.echo(f"{len(found.groups)} groups, {human_size(found.wasted_bytes)} that could be freed")
+    click.echo(f"{counted(len(found.groups), 'group')}, {human_size(found.wasted_bytes)} that could be freed")
     if tour.page is not None:
         note(
             f"\nopen {tour.page} to see the pictures; ask more with `index query IMAGE --store {tour.store}`",

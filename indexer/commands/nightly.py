@@ -79,11 +79,12 @@ def command(
 
 
 def _tell(report: "NightReport", *, quiet: bool) -> None:
-    from indexer.commands.output import note
+    from indexer.commands.output import counted, note
 
     for flood in report.flood:
         how = f"index nightly --release {flood.source}"
-        note(f"{flood.source} brought {flood.findings} findings, which are in quarantine: {how}", quiet=quiet)
+        brought = counted(flood.findings, "finding")
+        note(f"{flood.source} brought {brought} into quarantine: {how}", quiet=quiet)
     note(f"the report is in {report.folder}", quiet=quiet)
 
 
@@ -104,7 +105,7 @@ def _quarantine(store: "Store", source: str | None, *, as_json: bool, quiet: boo
 def _print(entries: "Sequence[Entry]", *, as_json: bool, quiet: bool) -> None:
     import sys
 
-    from indexer.commands.output import note, print_json, print_table
+    from indexer.commands.output import counted, note, print_json, print_table
 
     if as_json:
         print_json({"findings": [entry.to_dict() for entry in entries]})
@@ -115,5 +116,5 @@ def _print(entries: "Sequence[Entry]", *, as_json: bool, quiet: bool) -> None:
         ]
         columns = ["source", "kind", "verdict", "score", "path", "with", "why"]
         print_table(columns, rows, right=frozenset({"score"}))
-    note(f"{len(entries)} findings", quiet=quiet)
+    note(counted(len(entries), "finding"), quiet=quiet)
     sys.stdout.flush()  # before they are written down as shown

@@ -22,6 +22,11 @@ def note(message: str, *, quiet: bool) -> None:
         click.echo(printable(message), err=True)
 
 
+def counted(count: int, one: str, more: str | None = None) -> str:
+    """Say how many there are: "1 group", "2 groups"; ``more`` where an s is not enough."""
+    return f"{count} {one if count == 1 else more or one + 's'}"
+
+
 def print_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],

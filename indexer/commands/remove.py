@@ -32,7 +32,7 @@ def command(
     """
     from dataclasses import asdict
 
-    from indexer.commands.output import print_json
+    from indexer.commands.output import counted, print_json
     from indexer.ledger import readmit, remove
     from indexer.location import locate_store
     from indexer.settings import load_settings
@@ -50,4 +50,6 @@ def command(
     if as_json:
         print_json(asdict(removal))
     else:
-        click.echo(f"generation {removal.generation}: {removal.removed} files removed from the index")
+        click.echo(
+            f"generation {removal.generation}: {counted(removal.removed, 'file')} removed from the index"
+        )

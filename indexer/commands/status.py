@@ -39,7 +39,7 @@ def command(store: Path | None, as_json: bool, quiet: bool, verbose: bool) -> No
 
 
 def _print(found: "Status") -> None:
-    from indexer.commands.output import human_size, print_facts
+    from indexer.commands.output import counted, human_size, print_facts
 
     encoder = found.encoder
     spaces = ", ".join(f"{name} ({dim})" for name, dim in encoder["spaces"].items())
@@ -62,16 +62,22 @@ def _print(found: "Status") -> None:
             )
             for one in found.calibrations
         ],
-        ("files", f"{found.files} files, {found.items} different pictures"),
-        ("labels", f"{len(found.labels)} labels on {sum(found.labels.values())} files"),
-        *([("decisions", f"{found.decisions} pairs decided")] if found.decisions else []),
-        *[("catalogue", f"{entry['path']} ({entry['files']} files)") for entry in found.catalogues],
+        ("files", f"{counted(found.files, 'file')}, {counted(found.items, 'different picture')}"),
+        ("labels", f"{counted(len(found.labels), 'label')} on {counted(sum(found.labels.values()), 'file')}"),
+        *([("decisions", f"{counted(found.decisions, 'pair')} decided")] if found.decisions else []),
+        *[
+            ("catalogue", f"{entry['path']} ({counted(entry['files'], 'file')})")
+            for entry in found.catalogues
+        ],
         *[("removed", path) for path in found.removed],
         ("rejected", reasons or "none"),
     ]
     if found.unfinished:
         facts.append(
-            ("unfinished", f"{found.unfinished} pictures encoded by a build that did not end; run it again")
+            (
+                "unfinished",
+                f"{counted(found.unfinished, 'picture')} encoded by a build that did not end; run it again",
+            )
         )
     print_facts(facts)
 

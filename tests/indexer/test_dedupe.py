@@ -40,6 +40,14 @@ def test_copies_are_grouped_around_the_best_and_the_reason_is_given(index: Comma
     assert report["wasted_bytes"] == sizes
 
 
+def test_the_summary_counts_in_plain_words(index: Command, shop: Path) -> None:
+    assert "2 groups, 3 copies, " in index("dedupe", "-t", "0.95").err
+    for path in [shop / "3.png", shop / "small.jpg"]:
+        path.unlink()
+    index("build")
+    assert "1 group, 1 copy, " in index("dedupe", "-t", "0.95").err
+
+
 def test_the_catalogue_is_not_touched(index: Command, shop: Path) -> None:
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in shop.iterdir()}
     index("dedupe", "--html", "page.html")

@@ -32,7 +32,7 @@ def test_rows_of_labels_that_match_no_file_are_counted(index: Command, catalogue
     with Path("labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("path", "label"), (catalogue / "cup/00.jpg", "mug"), ("gone.jpg", "x")])
     answer = index("build", catalogue, "--labels", "labels.csv")
-    assert "1 rows of the labels or the manifest match no file" in answer.err
+    assert "in no catalogue: 1 row of the labels or the manifest" in answer.err
 
 
 def test_what_is_no_catalogue_is_refused_by_what_it_is(index: Command, catalogue: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_build_that_did_not_end_is_told_until_one_does(
     assert index("build").code == NoSpace.exit_code
     monkeypatch.delenv("INDEX_FAILPOINT")
     status = index("status").out
-    assert "unfinished\t1 pictures encoded by a build that did not end; run it again" in status
+    assert "unfinished\t1 picture encoded by a build that did not end; run it again" in status
     assert "files\t24 files" in status
     index("build")
     assert "unfinished" not in index("status").out
