@@ -23,12 +23,16 @@ scripts wrote down; each row names its own.
 
 """
 NOTES = """
-Peers run in environments of their own: fastdup 2.54 and Immaculate 0.3 (Python 3.12) for whole folders, image-dedup-ai
-0.1.0 (perceptual hashes) for a query from the shell, FAISS 1.15, hnswlib 0.8 and usearch 2.26 for vectors. Not to be
-had offline: rclip and imagededup's network, which fetch their weights when they start.
+Peers run in environments of their own: fastdup 2.54, Immaculate 0.3 (both Python 3.12) and imagededup 0.3.3 for whole
+folders, fastdup's graph for all pairs, image-dedup-ai 0.1.0 (perceptual hashes) for a query from the shell, FAISS 1.15,
+hnswlib 0.8 and usearch 2.26 for vectors. imagededup's network fetches its weights when it starts, so that it was given
+random ones, which cost the same, and encoded only. Not to be had offline: rclip.
 
 An index searches for a recall@10 of 0.995. Among 100,000 vectors a graph that is content with 0.99 is faster than that, and
 slower at the same recall; each row's note says both.
+
+The Huffman codes of a large JPEG are read whole at any scale. That is most of what decoding at a reduced scale, the floor
+of those rows, still costs: no build can be further from decoding in full than it.
 """
 WATCHED = """
 ## What gets slower is seen

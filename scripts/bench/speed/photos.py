@@ -1,6 +1,6 @@
 """A first build of a folder of photos, beside its floor and the peers that look for copies by a network's vectors.
 
-    python scripts/bench/speed/photos.py PHOTOS [--fastdup PYTHON] [--immaculate COMMAND] [--work DIR]
+    python scripts/bench/speed/photos.py PHOTOS [--fastdup PYTHON] [--imagededup PYTHON] [--immaculate COMMAND]
 
 The floor is that of doing both halves on the same cores, one after the other, and nothing else: decoding all pictures
 in the build's own processes, and encoding pixels that are there. Peers are those of environments of their own; they
@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import peers
 from results import ROOT, Result, medians_in_turns, record, seconds_of, timed
 
 sys.path.insert(0, str(ROOT / "scripts/bench"))
@@ -29,9 +30,6 @@ from indexer.encoders import BUILTIN, read_encoder
 from indexer.scan import scan_folder
 
 TURNS, AT_ONCE = 2, 64
-FASTDUP = (
-    "import fastdup, sys; fastdup.create(input_dir=sys.argv[1], work_dir=sys.argv[2]).run(overwrite=True)"
-)
 
 
 def floor_seconds(paths: list[str]) -> float:
@@ -82,6 +80,7 @@ def main() -> None:
     )
     parser.add_argument("photos", type=Path)
     parser.add_argument("--fastdup", metavar="PYTHON")
+    parser.add_argument("--imagededup", metavar="PYTHON")
     parser.add_argument("--immaculate", metavar="COMMAND")
     parser.add_argument("--work", type=Path)
     given = parser.parse_args()
@@ -93,11 +92,15 @@ def main() -> None:
         works = {"floor": lambda: floor_seconds(paths), "ours": builds.build}
         if given.fastdup:
             works["fastdup"] = lambda: seconds_of(
-                [given.fastdup, "-c", FASTDUP, photos, work / "fastdup"], work
+                peers.fastdup(given.fastdup, photos, work / "fastdup"), work
+            )
+        if given.imagededup:
+            works["imagededup, encoding alone"] = lambda: seconds_of(
+                peers.imagededup(given.imagededup, photos)
             )
         if given.immaculate:
             works["immaculate, SSCD distilled"] = lambda: seconds_of(
-                [given.immaculate, "--method", "sscd_distilled", "--json", photos]
+                peers.immaculate(given.immaculate, photos)
             )
         taken = medians_in_turns(works, TURNS)
     rates = {name: len(paths) / seconds for name, seconds in taken.items()}
@@ -105,7 +108,7 @@ def main() -> None:
     with_dedupe = len(paths) / (taken["ours"] + float(np.median(builds.dedupes)))
     name = f"build of {len(paths):,} photos"
     floor_is = "decoding, then encoding, on the same cores"
-    command = "scripts/bench/speed/photos.py PHOTOS --fastdup PYTHON --immaculate COMMAND"
+    command = "scripts/bench/speed/photos.py PHOTOS --fastdup PYTHON --imagededup PYTHON --immaculate COMMAND"
     record(
         [
             Result(
