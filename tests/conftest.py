@@ -37,6 +37,7 @@ class Answer:
     err: str
 
     def json(self) -> Any:
+        assert self.out, f"no answer, exit code {self.code}: {self.err}"
         return json.loads(self.out)
 
 

@@ -99,6 +99,14 @@ class RayCluster:
             ) from error
 
     def _start(self, workers: int) -> None:
+        """Start a cluster, a second time where a busy machine was too slow for Ray's own patience."""
+        try:
+            self._start_once(workers)
+        except (OSError, RuntimeError):
+            self._ray.shutdown()
+            self._start_once(workers)
+
+    def _start_once(self, workers: int) -> None:
         """Start a cluster that answers nobody without its token: its ports are open to the network."""
         self._ray.init(
             "local",  # not what RAY_ADDRESS says

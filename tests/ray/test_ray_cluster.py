@@ -13,6 +13,7 @@ pytest.importorskip("ray", reason="a cluster needs: pip install 'siamese-index[r
 
 from indexer.executors.executor import AHEAD, Executor, ExecutorFailed, Reach
 from indexer.executors.opening import open_executor
+from indexer.executors.ray_cluster import RayCluster
 from indexer.executors.rows import MappedRows, handed_over
 from retrieval.block_join import block_cross_join, block_self_join
 from retrieval.cell_join import cell_join
@@ -123,3 +124,20 @@ def test_a_value_that_was_handed_over_once_is_there_in_every_task(local: Executo
 
 def total_of(shared: object) -> int:
     return int(shared.get().sum())  # type: ignore[attr-defined]
+
+
+def test_a_cluster_that_a_busy_machine_did_not_bring_up_in_time_is_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, tries = RayCluster._start_once, []
+
+    def late_at_first(cluster: RayCluster, workers: int) -> None:
+        start(cluster, workers)
+        tries.append(workers)
+        if len(tries) == 1:
+            raise RuntimeError("GCS cannot find the node")  # what Ray says then
+
+    monkeypatch.setattr(RayCluster, "_start_once", late_at_first)
+    with RayCluster(workers=1) as cluster:
+        assert list(cluster.map(abs, [-1])) == [1]
+    assert tries == [1, 1]
