@@ -107,7 +107,7 @@ def _print(report: "BuildReport", *, quiet: bool, verbose: bool) -> None:
             note(f"space {space}: approximate search, {recall}: more than exact_limit contents", quiet=quiet)
     if report.unmatched_labels:
         rows = counted(report.unmatched_labels, "row")
-        note(f"in no catalogue: {rows} of the labels or the manifest", quiet=quiet)
+        note(f"{rows} of the labels or the manifest without a file", quiet=quiet)
     shown = report.rejected if verbose else report.rejected[:_SHOWN_REJECTIONS]
     for entry in shown:
         note(f"  rejected {entry['path']}: {entry['reason']}: {entry['message']}", quiet=quiet)

@@ -1,6 +1,7 @@
 """All pairs above a threshold: the exact join and that by cells, beside FAISS's flat range search and fastdup's pipeline.
 
     python scripts/bench/join.py [--count 200000 ...] [--threshold 0.9] [--peer-rows 20000] [--fastdup PYTHON] [--plot FILE]
+    python scripts/bench/join.py --count 200000 --fastdup PYTHON --keep      writes the rows of docs/speed.md
 
 Vectors are those of a catalogue with copies: random directions, a tenth of them repeated with noise on both sides of the
 threshold. FAISS searches ``--peer-rows`` of them among all, and its time is scaled up to all rows: its cost per row
@@ -223,7 +224,8 @@ def main() -> int:
         figures.append(found)
         print(json.dumps(found, indent=1), flush=True)
         if arguments.keep:
-            record(results(found), f"scripts/bench/join.py --count {count} --fastdup PYTHON --keep")
+            peer = " --fastdup PYTHON" if arguments.fastdup else ""
+            record(results(found), f"scripts/bench/join.py --count {count}{peer} --keep")
     if arguments.plot is not None:
         draw(figures, arguments.plot)
     return int(any(found["missed"] or found["extra"] for found in figures))

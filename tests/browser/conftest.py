@@ -41,7 +41,9 @@ def _has_what_it_needs() -> None:
     if CHROMIUM is None:
         missing.append("chromium (apt-get install chromium)")
     if missing:
-        pytest.skip(f"the page is not tested: {', '.join(missing)} missing; `make test-web` brings them")
+        pytest.skip(
+            f"the page is not tested: {', '.join(missing)} missing; `make test-web` brings the packages"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def test_rows_of_labels_that_match_no_file_are_counted(index: Command, catalogue
     with Path("labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("path", "label"), (catalogue / "cup/00.jpg", "mug"), ("gone.jpg", "x")])
     answer = index("build", catalogue, "--labels", "labels.csv")
-    assert "in no catalogue: 1 row of the labels or the manifest" in answer.err
+    assert "1 row of the labels or the manifest without a file" in answer.err
 
 
 def test_what_is_no_catalogue_is_refused_by_what_it_is(index: Command, catalogue: Path) -> None:
