@@ -72,13 +72,17 @@ class RayCluster:
 
     Raises:
         UsageRefused: Ray is not installed.
-        ExecutorFailed: the cluster cannot be reached, or none can be started.
+        ExecutorFailed: the cluster cannot be reached, none can be started, or this process has one already.
     """
 
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
         if not address and not _TOKEN & os.environ.keys():
             os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # else Ray leaves one in the user's home
         self._ray = _ray()
+        if self._ray.is_initialized():  # and what is ended here would end that
+            raise ExecutorFailed(
+                "this process has a Ray cluster already", "end it with ray.shutdown(), or use another process"
+            )
         self._folder = None if address else tempfile.mkdtemp(prefix="ray-", dir=_SHORT_FOLDER)
         self.reach = Reach.NETWORK if address else Reach.MACHINE
         # Whatever it is told, Ray prints on stdout that a worker died, between the lines of a command's answer.

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("ray", reason="a cluster needs: pip install 'siamese-index[ray]', or `make test-ray`")
 
+from indexer.executors.ray_cluster import RayCluster
 from tests.conftest import Command
 from tests.indexer.catalogues import contents_of, make_mixed
 from tests.tiny_encoder import write_tiny_encoder
@@ -54,3 +55,20 @@ def test_a_worker_that_dies_puts_no_word_between_the_lines_of_an_answer(tmp_path
     assert (tmp_path / "died").exists()
     assert "A worker died or was killed" in done.stderr
     assert done.stdout == f"{sum(n * (n - 1) // 2 for n in [63] * 32 + [62] * 32)}\n"
+
+
+def test_a_cluster_that_a_busy_machine_did_not_bring_up_in_time_is_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, tries = RayCluster._start_once, []
+
+    def late_at_first(cluster: RayCluster, workers: int) -> None:
+        start(cluster, workers)
+        tries.append(workers)
+        if len(tries) == 1:
+            raise RuntimeError("GCS cannot find the node")  # what Ray says then
+
+    monkeypatch.setattr(RayCluster, "_start_once", late_at_first)
+    with RayCluster(workers=1) as cluster:
+        assert list(cluster.map(abs, [-1])) == [1]
+    assert tries == [1, 1]
