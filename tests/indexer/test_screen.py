@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from indexer import Index
 from indexer.decisions import Decisions
 from indexer.errors import StoreDamaged, UsageRefused
 from indexer.listings import add_listings, switch_off
+from indexer.lookup import Gallery
 from indexer.screening.facts import Case, Facts, Genuine, Neighbour, Rival
 from indexer.screening.options import ScreenOptions
 from indexer.screening.report import Reason, ScreenedImage, ScreenVerdict, rings_of
 from indexer.screening.rules import not_genuine
-from indexer.screening.screen import screen_items
+from indexer.screening.screen import screen, screen_items
 from indexer.settings import load_settings
+from indexer.store import Store, open_store
 from retrieval.detection.genuine import GenuineScores
 from tests.conftest import Command
 from tests.retrieval.scenes import recaptured, scene
@@ -43,17 +46,33 @@ def note(seed: int, number: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
-    """Scenes 1 to 4 of three sellers, each with its SKU, and captures of scenes 11 and 12, each a label."""
+    """Scenes 1 to 4 of three sellers, each with its SKU."""
     folder = tmp_path_factory.mktemp("shop")
-    (folder / "c").mkdir()
     rows = ["path,label,seller,sku"]
+    (folder / "c").mkdir()
     for seed, seller in ((1, "anna"), (2, "ben"), (3, "cleo"), (4, "cleo")):
         Image.fromarray(scene(seed)).save(folder / f"c/{seed}.png")
         rows.append(f"c/{seed}.png,,{seller},S{seed}")
+    with built(folder, rows) as index:
+        yield index
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    """Captures of scenes 11 and 12, each scene a label."""
+    folder = tmp_path_factory.mktemp("bank")
+    rows = ["path,label"]
+    (folder / "c").mkdir()
     for label, seed in (("ten", 11), ("twenty", 12)):
         for number in range(GENUINE):
             Image.fromarray(note(seed, number)).save(folder / f"c/{label}-{number}.png")
-            rows.append(f"c/{label}-{number}.png,{label},,")
+            rows.append(f"c/{label}-{number}.png,{label}")
+    with built(folder, rows) as index:
+        yield index
+
+
+@contextmanager
+def built(folder: Path, rows: list[str]) -> Iterator[Index]:
     (folder / "labels.csv").write_text("\n".join(rows))
     encoder = write_tiny_encoder(folder / "encoder")
     with Index(folder, encoder=str(encoder), jobs=1) as index:
@@ -63,6 +82,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 
 def judged(shop: Index, image: Any, **options: Any) -> ScreenedImage:
     return shop.screen(image, **options).images[0]
+
+
+def judged_by_scores(index: Index, image: Any, *, claim: dict[str, str], **options: Any) -> ScreenedImage:
+    """Without a look at pixels, which takes long and is not what tells whether a picture is genuine."""
+    chosen = ScreenOptions(verify=False, **options)
+    return screen(Gallery(open_store(index.path)), [image], index._decoding(), chosen, [claim]).images[0]
 
 
 def told(image: ScreenedImage) -> list[tuple[str, str]]:
@@ -140,43 +165,37 @@ def test_of_two_shots_that_differ_a_copy_of_one_is_not_altered_but_the_altered_o
 
 def test_what_is_not_verified_is_judged_by_its_score_and_says_so(shop: Index, tmp_path: Path) -> None:
     Image.fromarray(scene(2)).save(tmp_path / "again.jpg", quality=95)
-    from indexer.lookup import Gallery
-    from indexer.screening.screen import screen
-    from indexer.store import open_store
-
-    gallery = Gallery(open_store(shop.path))
-    options = ScreenOptions(verify=False)
-    found = screen(gallery, [tmp_path / "again.jpg"], shop._decoding(), options).images[0]
+    found = judged_by_scores(shop, tmp_path / "again.jpg", claim={})
     assert told(found) == [("reused", "2.png")]
     assert (found.verdict, found.risk) == (ScreenVerdict.REVIEW, 0.5)
     assert "not verified: not asked to verify" in found.reasons[0].evidence["why"]
 
 
-def test_a_label_that_is_wrongly_claimed_is_not_genuine_and_the_right_one_is(shop: Index) -> None:
+def test_a_label_that_is_wrongly_claimed_is_not_genuine_and_the_right_one_is(bank: Index) -> None:
     picture = recaptured(scene(12), scale=0.7, degrees=0.3, quality=75)
-    wrong = judged(shop, picture, claim={"label": "ten"}, fpr=0.05, owner="seller")
+    wrong = judged_by_scores(bank, picture, claim={"label": "ten"}, fpr=0.05)
     reason = of_rule(wrong, "not-genuine")[0]
     assert wrong.verdict is ScreenVerdict.REVIEW
     assert reason.evidence["p_value"] <= 0.05
     assert reason.score < reason.evidence["threshold"]
     assert (reason.evidence["label"], reason.evidence["genuine"]) == ("ten", GENUINE)
-    right = judged(shop, picture, claim={"label": "twenty"}, fpr=0.05, owner="seller")
-    strict = judged(shop, picture, claim={"label": "ten"}, fpr=0.001, owner="seller")
+    right = judged_by_scores(bank, picture, claim={"label": "twenty"}, fpr=0.05)
+    strict = judged_by_scores(bank, picture, claim={"label": "ten"}, fpr=0.001)
     assert of_rule(right, "not-genuine") == of_rule(strict, "not-genuine") == []
     assert "cannot show a rate of 0.001" in strict.notes[-1]
-    nobody = judged(shop, picture, claim={"label": "fifty"}, owner="seller")
+    nobody = judged_by_scores(bank, picture, claim={"label": "fifty"})
     assert "no other genuine picture of fifty" in nobody.notes[-1]
 
 
 def test_a_picture_nearer_to_those_of_another_label_than_genuine_ones_are_names_that_label(
-    shop: Index,
+    bank: Index,
 ) -> None:
-    wrong = judged(shop, note(12, 3), claim={"label": "ten"}, fpr=0.2, owner="seller")
+    wrong = judged_by_scores(bank, note(12, 3), claim={"label": "ten"}, fpr=0.2)
     rival = of_rule(wrong, "not-genuine")[0].evidence["rival"]
     assert rival["label"] == "twenty"
     assert rival["margin"] < 0
     assert rival["margin"] < rival["margin_threshold"]
-    right = judged(shop, note(12, 3), claim={"label": "twenty"}, fpr=0.2, owner="seller")
+    right = judged_by_scores(bank, note(12, 3), claim={"label": "twenty"}, fpr=0.2)
     assert of_rule(right, "not-genuine") == []
 
 
@@ -204,23 +223,21 @@ def test_two_tests_have_half_of_the_stated_rate_each(score: float, is_told: bool
         assert bool(not_genuine.judge(case, facts)) is is_told
 
 
-def test_where_genuine_pictures_are_listed_only_those_count(shop: Index) -> None:
-    twenties = [path(shop, f"twenty-{number}.png") for number in range(GENUINE)]
+def test_where_genuine_pictures_are_listed_only_those_count(bank: Index) -> None:
+    twenties = [path(bank, f"twenty-{number}.png") for number in range(GENUINE)]
     claim = {"label": "ten"}
-    listed = add_listings(shop_store(shop), "genuine", twenties, "ten")
+    listed = add_listings(store_of(bank), "genuine", twenties, "ten")
     try:
-        assert of_rule(judged(shop, note(12, 3), claim=claim, fpr=0.05), "not-genuine") == []
-        assert of_rule(judged(shop, note(11, 3), claim=claim, fpr=0.2), "not-genuine") != []
+        assert of_rule(judged_by_scores(bank, note(12, 3), claim=claim, fpr=0.05), "not-genuine") == []
+        assert of_rule(judged_by_scores(bank, note(11, 3), claim=claim, fpr=0.2), "not-genuine") != []
     finally:
         for row in listed:
-            switch_off(shop_store(shop), str(row.id))
-    assert of_rule(judged(shop, note(11, 3), claim=claim, fpr=0.05), "not-genuine") == []
+            switch_off(store_of(bank), str(row.id))
+    assert of_rule(judged_by_scores(bank, note(11, 3), claim=claim, fpr=0.05), "not-genuine") == []
 
 
-def shop_store(shop: Index) -> Any:
-    from indexer.store import open_store
-
-    return open_store(shop.path)
+def store_of(index: Index) -> Store:
+    return open_store(index.path)
 
 
 def test_one_look_under_another_key_and_one_key_with_another_look_contradict(shop: Index) -> None:
@@ -241,7 +258,7 @@ def test_one_look_under_another_key_and_one_key_with_another_look_contradict(sho
 
 def test_a_copy_of_listed_fraud_is_rejected_until_the_listing_is_off(shop: Index) -> None:
     mine = {"claim": {"seller": "anna"}, "owner": "seller"}
-    listed = add_listings(shop_store(shop), "fraud", [path(shop, "1.png")], note="case 7")
+    listed = add_listings(store_of(shop), "fraud", [path(shop, "1.png")], note="case 7")
     try:
         found = judged(shop, recaptured(scene(1)), **mine)
         assert told(found) == [("known-fraud", "1.png")]
@@ -249,7 +266,7 @@ def test_a_copy_of_listed_fraud_is_rejected_until_the_listing_is_off(shop: Index
         assert told(judged(shop, path(shop, "1.png"), **mine)) == [("known-fraud", "1.png")]
         assert told(judged(shop, scene(97), **mine)) == []
     finally:
-        switch_off(shop_store(shop), str(listed[0].id))
+        switch_off(store_of(shop), str(listed[0].id))
     assert told(judged(shop, recaptured(scene(1)), **mine)) == []
 
 
@@ -270,13 +287,13 @@ def test_a_pair_that_was_decided_to_be_fraud_is_and_its_copies_are_for_review(
 
 def test_what_is_benign_or_was_cleared_is_taken_away_and_kept_apart(shop: Index, tmp_path: Path) -> None:
     claim = {"claim": {"seller": "anna"}, "owner": "seller"}
-    listed = add_listings(shop_store(shop), "benign", [path(shop, "2.png")])
+    listed = add_listings(store_of(shop), "benign", [path(shop, "2.png")])
     try:
         found = judged(shop, recaptured(scene(2)), **claim)
         assert (found.verdict, [reason.rule for reason in found.cleared]) == (ScreenVerdict.CLEAR, ["reused"])
         assert [reason.rule for reason in judged(shop, changed(2), **claim).cleared] == ["altered"]
     finally:
-        switch_off(shop_store(shop), str(listed[0].id))
+        switch_off(store_of(shop), str(listed[0].id))
     Image.fromarray(recaptured(scene(2))).save(tmp_path / "ours.png")
     assert judged(shop, tmp_path / "ours.png", **claim).verdict is ScreenVerdict.REJECT
     shop.decide(tmp_path / "ours.png", path(shop, "2.png"), "cleared")
@@ -307,10 +324,9 @@ def test_pictures_of_the_index_are_judged_against_all_others(shop: Index, tmp_pa
         labels.write("\nc/taken.png,,ben,S7")
     with Index(tmp_path / "copy", encoder=str(shop.path.parent / "encoder"), jobs=1) as index:
         index.build(tmp_path / "copy/c", labels=tmp_path / "copy/labels.csv")
-        store = shop_store(index)
+        store = store_of(index)
         options = ScreenOptions.of(index.settings, {"owner": "seller", "key": "sku"})
-        newest = 4 + 2 * GENUINE + 1
-        new, old, alone = screen_items(store, index.settings, [newest, 1, 2], options)
+        new, old, alone = screen_items(store, index.settings, [5, 1, 2], options)
         assert told(new) == [("reused", "1.png"), ("contradiction", "1.png")]
         assert told(old) == [("reused", "taken.png"), ("contradiction", "taken.png")]
         assert (told(alone), alone.claim["seller"]) == ([], "ben")

@@ -26,7 +26,7 @@ from indexer.decoding.decode import decode
 from indexer.decoding.limits import Limits
 from indexer.encoders import BUILTIN, read_encoder
 
-PICTURES, ROUNDS, WIDTH, HEIGHT = 5, 7, 4000, 3000
+PICTURES, ROUNDS, WIDTH, HEIGHT = 5, 21, 4000, 3000
 IN_FOLDER, BUILDS = 200, 3
 
 
