@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL.Image import Image
 
 
 class Reason(StrEnum):
@@ -38,6 +41,16 @@ class DecodeFailure(Exception):
 
 
 @dataclass(frozen=True, eq=False)
+class Square:
+    """What a decode worker makes of a file, without numpy: a `Picture` whose pixels are still an RGB ``image``."""
+
+    image: "Image"
+    width: int
+    height: int
+    format: str
+
+
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A picture as encoders take it.
 
@@ -46,7 +59,7 @@ class Picture:
     ``height`` are its samples and its channels.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: "npt.NDArray[np.uint8]"
     width: int
     height: int
     format: str

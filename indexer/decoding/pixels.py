@@ -8,8 +8,6 @@ import math
 from io import BytesIO
 from typing import cast
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from indexer.decoding.picture import padded_box
@@ -43,14 +41,14 @@ def to_square(
     orientation: int = 1,
     extent: tuple[float, float] | None = None,
     covered: Box | None = None,
-) -> npt.NDArray[np.uint8]:
-    """Make (size, size, 3) uint8 RGB pixels, upright and on white.
+) -> Image.Image:
+    """Make a square RGB image of ``size`` pixels, upright and on white.
 
     ``orientation`` is EXIF's. ``extent`` is the width and height of the picture inside ``image``, which decoding at
     a reduced scale may have rounded up. ``covered`` is the box that a first frame fills, if that is not the whole.
     """
     upright = to_upright(image, size=size, fit=fit, orientation=orientation, extent=extent, covered=covered)
-    return np.asarray(_on_white(upright, size) if fit is Fit.PAD else upright)
+    return _on_white(upright, size) if fit is Fit.PAD else upright
 
 
 def to_upright(
@@ -127,6 +125,8 @@ def _flatten(band: Image.Image) -> Image.Image:
 
 def _high_bytes(band: Image.Image) -> Image.Image:
     """Scale 16 bits of grey to 8 as Pillow scales 16 bits of colour: by the high byte."""
+    import numpy as np
+
     values = np.asarray(band)
     grey = (values >> 8).astype(np.uint8)
     transparent = band.info.get("transparency")
@@ -171,6 +171,8 @@ def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
 
 def _scaled(image: Image.Image) -> Image.Image:
     """Bring integers or floats to 8 bits: from 0..1, 0..255 or 0..65535 where they fit, else from their own range."""
+    import numpy as np
+
     values = np.nan_to_num(np.asarray(image, np.float64))
     low, high = float(values.min()), float(values.max())
     ranges = [1.0, 255.0, 65535.0] if image.mode == "F" else [255.0, 65535.0]

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from indexer.decoding.decode import decode
 from indexer.decoding.frames import LENGTHS, frame
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.reading import Content, examined
+from indexer.decoding.square import decode_square
 from retrieval.view import Fit, View
 
-_LIBRARY_BYTES = 64 << 20  # what is imported on demand: HEIC, colour profiles, sounds
+_LIBRARY_BYTES = 144 << 20  # what is imported on demand: numpy, HEIC, colour profiles, sounds
 _OPEN_FILES = 32
 # A slow disk or a busy machine is not the picture's fault, so the limit counts processor time; but no wait is endless.
 _WAITING_SHARE = 4
@@ -111,13 +111,12 @@ def _examined(content: Content, task: _Task) -> tuple[dict[str, Any], bytes]:
     if task.wants == "hash":
         return header, b""
     try:
-        picture = decode(content.data, size=task.size, fit=task.fit, limits=task.limits, view=task.view)
+        square = decode_square(content.data, size=task.size, fit=task.fit, limits=task.limits, view=task.view)
     except DecodeFailure as failure:
         return header | _refusal(failure), b""
     return (
-        header
-        | {"size": task.size, "width": picture.width, "height": picture.height, "format": picture.format},
-        picture.pixels.tobytes(),
+        header | {"size": task.size, "width": square.width, "height": square.height, "format": square.format},
+        square.image.tobytes(),
     )
 
 

@@ -1,10 +1,7 @@
 """What an encoder looks at in a picture: its colours, its luminance, or its ink."""
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from indexer.decoding.ink import ink_of
 from indexer.decoding.pixels import Box, to_square, to_upright
 from retrieval.view import Fit, View
 
@@ -26,18 +23,20 @@ def to_view(
     orientation: int = 1,
     extent: tuple[float, float] | None = None,
     covered: Box | None = None,
-) -> npt.NDArray[np.uint8]:
-    """Make (size, size, 3) uint8 RGB pixels, as `to_square` does, of what the view shows.
+) -> Image.Image:
+    """Make a square RGB image, as `to_square` does, of what the view shows.
 
     With ``View.INK`` it is the ink's bounding box that is fitted, not the page.
     """
     if view is View.INK:
+        import numpy as np
+
+        from indexer.decoding.ink import ink_of
+
         side = decoded_side(size, view)
         page = to_upright(
             image, size=side, fit=Fit.PAD, orientation=orientation, extent=extent, covered=covered
         )
         return to_square(Image.fromarray(ink_of(np.asarray(page.convert("L")))), size=size, fit=fit)
-    pixels = to_square(image, size=size, fit=fit, orientation=orientation, extent=extent, covered=covered)
-    if view is View.GREY:
-        return np.asarray(Image.fromarray(pixels).convert("L").convert("RGB"))
-    return pixels
+    square = to_square(image, size=size, fit=fit, orientation=orientation, extent=extent, covered=covered)
+    return square.convert("L").convert("RGB") if view is View.GREY else square

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from indexer.decoding import decode as decode_module
 from indexer.decoding import pixels as pixels_module
+from indexer.decoding import square
 from indexer.decoding.decode import decode, from_array, from_image
 from indexer.decoding.limits import Limits
 from retrieval.view import Fit
@@ -114,7 +114,7 @@ def test_reduced_scale_looks_like_full_scale(
         data = saved(image, "JPEG", quality=98)
         reduced = decoded(data, size=64, fit=fit).pixels.astype(int)
         with monkeypatch.context() as patch:
-            patch.setattr(decode_module, "_draft", lambda image, size: None)
+            patch.setattr(square, "_draft", lambda image, size: None)
             difference = np.abs(reduced - decoded(data, size=64, fit=fit).pixels)
         assert difference.mean() < 1
         assert difference.max() <= most

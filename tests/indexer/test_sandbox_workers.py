@@ -11,14 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from indexer.decoding import reading, sandbox_worker
+from indexer.decoding.decode import decode
 from indexer.decoding.frames import LENGTHS
 from indexer.decoding.limits import Limits
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.sandbox import Job, Sandbox, SandboxUnavailable
 from indexer.decoding.sandbox_process import _frames
-from retrieval.view import Fit
+from retrieval.view import Fit, View
 from tests.hostile.crafted import holed, photo, png, saved
 from tests.indexer.sandboxes import (
     ROOT,
@@ -30,6 +32,7 @@ from tests.indexer.sandboxes import (
     sandbox_of,
     start_one,
 )
+from tests.indexer.sounds import tone, wav
 
 
 @on_linux
@@ -57,10 +60,28 @@ def test_a_worker_loads_nothing_that_decoding_has_no_need_of() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert {"numpy", "PIL"} <= set(done.stdout.split())
-    assert not {"faiss", "onnxruntime", "sqlalchemy", "click", "rich", "pillow_heif"} & set(
-        done.stdout.split()
-    )
+    loaded = set(done.stdout.split())
+    assert "PIL" in loaded
+    assert not {"numpy", "faiss", "onnxruntime", "sqlalchemy", "click", "rich", "pillow_heif"} & loaded
+
+
+@pytest.mark.parametrize(
+    ("data", "view"),
+    [
+        (saved(Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64) * 16), "PNG"), View.COLOUR),
+        (saved(Image.fromarray(np.arange(4096, dtype=np.float32).reshape(64, 64)), "TIFF"), View.COLOUR),
+        (saved(photo(), "PNG"), View.INK),
+        (wav(tone()), View.SPECTRUM),
+    ],
+)
+def test_what_takes_numpy_is_decoded_by_the_smallest_worker_as_it_is_here(data: bytes, view: View) -> None:
+    """Numpy maps 80 MiB, which have to fit beside what a picture may take."""
+    limits = Limits(decode_memory_bytes=68 << 20)
+    with sandbox_of(1, limits) as sandbox:
+        [outcome] = sandbox.run([Job(0, data=data)], size=SIZE, fit=Fit.STRETCH, view=view, window=1)
+    assert outcome.picture is not None, outcome.failure
+    here = decode(data, size=SIZE, fit=Fit.STRETCH, limits=limits, view=view)
+    assert (outcome.picture.pixels == here.pixels).all()
 
 
 def test_a_worker_ignores_the_interrupt_that_its_group_gets() -> None:
@@ -227,13 +248,13 @@ def test_workers_that_cannot_start_are_an_error_and_not_a_thousand_rejections(
 
 
 def test_a_worker_that_cannot_import_says_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "numpy.py").write_text("raise ImportError('this numpy is broken')")
+    (tmp_path / "PIL.py").write_text("raise ImportError('this Pillow is broken')")
     monkeypatch.setattr(
         "indexer.decoding.sandbox_process.import_path", lambda: f"{tmp_path}{os.pathsep}{ROOT}"
     )
     with (
         sandbox_of() as sandbox,
-        pytest.raises(SandboxUnavailable, match="ImportError: this numpy is broken"),
+        pytest.raises(SandboxUnavailable, match="ImportError: this Pillow is broken"),
     ):
         list(sandbox.run([Job(0, data=b"hello")], size=SIZE, fit=Fit.STRETCH, window=4))
 
@@ -293,7 +314,7 @@ ORPHANED = """
 import sys
 from indexer.decoding.sandbox import Job, Sandbox
 from indexer.decoding.limits import Limits
-from retrieval.view import Fit
+from retrieval.view import Fit, View
 
 sandbox = Sandbox(limits=Limits(decode_seconds=1), workers=2)
 list(sandbox.run([Job(0, data=b"hello"), Job(1, data=b"hello")], size=8, fit=Fit.STRETCH, window=4))
