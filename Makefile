@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --ignore tests/trust --ignore tests/web_slow --ignore tests/browser --ignore tests/ray --ignore tests/postgres $(ARGS)
+	$(BIN)/python -m pytest -n 2 --ignore tests/trust --ignore tests/web_slow --ignore tests/browser --ignore tests/ray --ignore tests/postgres --ignore tests/engines/test_index_kills.py $(ARGS)
 
 # At every commit, in less than a minute: what searches and scores, and what commits, checks and repairs.
 QUICK := build_report check database duplicate_groups durable durable_order encoder_row errors known_contents looking \
