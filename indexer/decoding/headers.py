@@ -47,6 +47,16 @@ def tiff_pieces(source: Source) -> int:
     return 0
 
 
+def first_scan_is_whole(source: Source, components: int) -> bool:
+    """Tell whether the scan whose header a JPEG's parser has just read holds all of its ``components``.
+
+    A baseline picture is then decoded as it is read, and nothing behind that scan is looked at.
+    """
+    length = 6 + 2 * components
+    source.seek(source.tell() - length - 2)
+    return source.read(length + 2)[:5] == bytes((0xFF, _SCAN, 0, length, components))
+
+
 def jpeg_scans(source: Source, most: int) -> int:
     """Count a JPEG's scans, from inside its first one to its end; beyond ``most`` the number is not exact."""
     scans, position = 1, source.tell()

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from indexer.decoding.formats import JPEG, TIFF, Format
-from indexer.decoding.headers import jpeg_scans
+from indexer.decoding.headers import first_scan_is_whole, jpeg_scans
 from indexer.decoding.picture import DecodeFailure, Reason
 from indexer.decoding.pixels import OVERSAMPLING
 from indexer.decoding.source import Source
@@ -77,6 +77,8 @@ def require_memory(
 
 def _coefficient_bytes(image: "JpegImageFile", pixels: int, source: Source, limits: "Limits") -> int:
     """A JPEG of several scans is held as coefficients at full size until the last scan, and each scan visits all."""
+    if "progressive" not in image.info and first_scan_is_whole(source, image.layers):
+        return 0
     most = min(_MAX_SCANS, _SCAN_PASSES * limits.max_pixels // pixels)
     scans = jpeg_scans(source, most)
     if scans > most:
@@ -84,8 +86,6 @@ def _coefficient_bytes(image: "JpegImageFile", pixels: int, source: Source, limi
             Reason.TOO_SLOW,
             f"more than {most} scans over {pixels / _MEGA:.1f} megapixels: save it again as baseline",
         )
-    if scans == 1 and "progressive" not in image.info:
-        return 0
     sampling = [(across, down) for _id, across, down, _table in image.layer]
     blocks = sum(across * down for across, down in sampling)
     full = max(across for across, _ in sampling) * max(down for _, down in sampling)

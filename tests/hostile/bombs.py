@@ -17,6 +17,7 @@ from tests.hostile.crafted import (
     gif_frame,
     heic,
     holed,
+    layered_jpeg,
     photo,
     png,
     riff,
@@ -118,6 +119,9 @@ def bombs_within_the_limits() -> Iterator[Specimen]:
     yield of("19-megapixels.avif", lambda: saved(Image.new("RGB", (4400, 4400)), "AVIF", speed=10), DECODES)
     yield of("3-megapixels.heic", lambda: heic(Image.new("RGB", (2000, 1500))), DECODES)
     yield of("thousand-scans.jpg", _many_scans, Reason.TOO_SLOW)
+    yield of("thousand-scans-of-a-layer.jpg", lambda: layered_jpeg(500, 500, 1200), Reason.TOO_SLOW)
+    yield of("three-scans-of-a-layer.jpg", lambda: layered_jpeg(500, 500, 3), DECODES)
+    yield of("thousand-scans-behind.jpg", _scans_behind, *BROKEN)
     yield of("20000-frames.gif", lambda: gif(8, 8, gif_frame(0, 0, 8, 8) * 20_000), DECODES)
 
 
@@ -141,6 +145,13 @@ def _many_scans() -> bytes:
     data = saved(photo(500, 500), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:-2] + data[last:-2] * 1200 + data[-2:]
+
+
+def _scans_behind() -> bytes:
+    """Scans that no decoder looks at: the first one holds all layers."""
+    data = saved(photo(500, 500), "JPEG")
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + scan * 1200 + data[-2:]
 
 
 def metadata() -> Iterator[Specimen]:

@@ -112,6 +112,15 @@ def flat_jpeg(width: int, height: int, frame: int = 0xC0, layers: int = 1) -> by
     return b"\xff\xd8" + tables + segment(frame, start) + huffman + segment(0xDA, scan) + data + b"\xff\xd9"
 
 
+def layered_jpeg(width: int, height: int, scans: int) -> bytes:
+    """Make a flat baseline JPEG of three layers, each scan of which holds one of them."""
+    head = flat_jpeg(width, height, layers=3)
+    blocks = -(-width // 8) * -(-height // 8)
+    data = b"\x28\xa2\x8a" * (blocks // 4 + 1)
+    each = [segment(0xDA, bytes((1, i + 1, 0, 0, 63, 0))) + data for i in range(3)]
+    return head[: head.index(b"\xff\xda")] + b"".join(each[i % 3] for i in range(scans)) + b"\xff\xd9"
+
+
 def exif(orientation: int, *, kind: int = 3) -> bytes:
     """Make EXIF that holds nothing but an orientation."""
     return b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, kind, 1, orientation, 0, 0)

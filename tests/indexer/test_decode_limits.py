@@ -20,6 +20,7 @@ from tests.hostile.crafted import (
     exif,
     flat_jpeg,
     heic,
+    layered_jpeg,
     photo,
     png,
     saved,
@@ -56,6 +57,7 @@ def test_limits_are_held_against_the_header_before_a_pixel_is_decoded(
     for data, reason in (
         (png(8000, 8000), Reason.TOO_MANY_PIXELS),
         (flat_jpeg(7000, 7000, 0xC2, layers=3), Reason.TOO_MUCH_MEMORY),
+        (layered_jpeg(7000, 7000, scans=3), Reason.TOO_MUCH_MEMORY),
         (tiff((324, 4, 60_000, 1000)), Reason.TOO_SLOW),
     ):
         with pytest.raises(DecodeFailure) as caught:
@@ -131,12 +133,18 @@ def test_more_metadata_than_any_picture_has_is_refused() -> None:
 
 
 def test_a_jpeg_of_thousands_of_parts_is_refused_whatever_they_are() -> None:
-    data = flat_jpeg(64, 64)
+    data = flat_jpeg(64, 64, frame=0xC2)
     comments = segment(0xFE, b"") * 8001
     assert decoded(data[:-2] + comments[:100] + data[-2:]).width == 64
     with pytest.raises(DecodeFailure, match="more than 1000 scans") as caught:
         decoded(data[:-2] + comments + data[-2:])
     assert caught.value.reason is Reason.TOO_SLOW
+
+
+def test_of_a_jpeg_whose_first_scan_holds_all_layers_nothing_behind_it_is_counted() -> None:
+    data = saved(photo(), "JPEG")
+    behind = segment(0xFE, b"") * 8001
+    assert (decoded(data[:-2] + behind + data[-2:]).pixels == decoded(data).pixels).all()
 
 
 def test_no_other_parser_is_ever_loaded() -> None:

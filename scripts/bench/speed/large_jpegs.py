@@ -27,7 +27,7 @@ from indexer.decoding.limits import Limits
 from indexer.encoders import BUILTIN, read_encoder
 
 PICTURES, ROUNDS, WIDTH, HEIGHT = 5, 21, 4000, 3000
-IN_FOLDER, BUILDS = 200, 3
+IN_FOLDER, BUILDS = 600, 3
 
 
 def large_jpeg(photos: list[Path], seed: int) -> bytes:
