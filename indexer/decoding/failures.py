@@ -48,7 +48,8 @@ def failures_named() -> Iterator[None]:
 
 
 def _reason(error: Exception, text: str) -> Reason:
-    if isinstance(error, MemoryError):
+    # What is installed is imported, unless a worker has no room left for it.
+    if isinstance(error, MemoryError | ImportError):
         return Reason.TOO_MUCH_MEMORY
     if isinstance(error, OSError) and error.errno:  # the system's, not a parser's
         return Reason.UNREADABLE

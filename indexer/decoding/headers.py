@@ -9,6 +9,7 @@ _READ_BYTES = 1 << 16
 # In entropy-coded data 0xFF is followed by 0x00, a restart marker or another 0xFF; all else is a marker.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _SCAN, _END = 0xDA, 0xD9
+_MOST_COMPONENTS = 4
 _PARTS_PER_SCAN = 8  # Huffman tables come between scans
 _TIFF_OFFSETS = {273, 324}  # StripOffsets, TileOffsets
 
@@ -50,11 +51,24 @@ def tiff_pieces(source: Source) -> int:
 def first_scan_is_whole(source: Source, components: int) -> bool:
     """Tell whether the scan whose header a JPEG's parser has just read holds all of its ``components``.
 
-    A baseline picture is then decoded as it is read, and nothing behind that scan is looked at.
+    A baseline picture is then decoded as it is read, and a further scan makes it a broken one. The bytes that end here
+    may look like headers of several lengths, for a comment before the true one can end as it likes. The shortest
+    counts: the true one is not shorter, so that no scan is taken to hold more than it does.
     """
-    length = 6 + 2 * components
-    source.seek(source.tell() - length - 2)
-    return source.read(length + 2)[:5] == bytes((0xFF, _SCAN, 0, length, components))
+    end = source.tell()
+    start = max(0, end - _scan_bytes(_MOST_COMPONENTS))
+    source.seek(start)
+    head = source.read(end - start)
+    for held in range(1, _MOST_COMPONENTS + 1):
+        length = _scan_bytes(held)
+        if head[-length:][:5] == bytes((0xFF, _SCAN, 0, length - 2, held)):
+            return held == components
+    return False
+
+
+def _scan_bytes(components: int) -> int:
+    """Return how long a scan's header is, its marker included."""
+    return 8 + 2 * components
 
 
 def jpeg_scans(source: Source, most: int) -> int:

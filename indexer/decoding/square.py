@@ -2,7 +2,7 @@
 
 What a header promises is held against the limits before a pixel is decoded: a picture that passes costs a worker at
 most 300 MiB and two seconds. What a parser does with hostile bytes beyond that is the sandbox's concern. Numpy, whose
-import is half of a worker's start, is imported for the few pictures that take it.
+import would be a third of a worker's start, is imported for the few pictures that take it.
 """
 
 import logging

@@ -11,6 +11,7 @@ from indexer.decoding.picture import Reason
 from tests.hostile.crafted import (
     bmp,
     chunk,
+    disguised_jpeg,
     exif,
     flat_jpeg,
     gif,
@@ -120,6 +121,7 @@ def bombs_within_the_limits() -> Iterator[Specimen]:
     yield of("3-megapixels.heic", lambda: heic(Image.new("RGB", (2000, 1500))), DECODES)
     yield of("thousand-scans.jpg", _many_scans, Reason.TOO_SLOW)
     yield of("thousand-scans-of-a-layer.jpg", lambda: layered_jpeg(500, 500, 1200), Reason.TOO_SLOW)
+    yield of("thousand-scans-behind-a-comment.jpg", lambda: disguised_jpeg(500, 500, 1200), Reason.TOO_SLOW)
     yield of("three-scans-of-a-layer.jpg", lambda: layered_jpeg(500, 500, 3), DECODES)
     yield of("thousand-scans-behind.jpg", _scans_behind, *BROKEN)
     yield of("20000-frames.gif", lambda: gif(8, 8, gif_frame(0, 0, 8, 8) * 20_000), DECODES)
@@ -148,7 +150,7 @@ def _many_scans() -> bytes:
 
 
 def _scans_behind() -> bytes:
-    """Scans that no decoder looks at: the first one holds all layers."""
+    """The first scan holds all layers, so that a further one is not decoded and makes the picture broken."""
     data = saved(photo(500, 500), "JPEG")
     scan = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + scan * 1200 + data[-2:]

@@ -112,13 +112,20 @@ def flat_jpeg(width: int, height: int, frame: int = 0xC0, layers: int = 1) -> by
     return b"\xff\xd8" + tables + segment(frame, start) + huffman + segment(0xDA, scan) + data + b"\xff\xd9"
 
 
-def layered_jpeg(width: int, height: int, scans: int) -> bytes:
-    """Make a flat baseline JPEG of three layers, each scan of which holds one of them."""
-    head = flat_jpeg(width, height, layers=3)
+def layered_jpeg(width: int, height: int, scans: int, layers: int = 3) -> bytes:
+    """Make a flat baseline JPEG, each scan of which holds one of its layers."""
+    head = flat_jpeg(width, height, layers=layers)
     blocks = -(-width // 8) * -(-height // 8)
     data = b"\x28\xa2\x8a" * (blocks // 4 + 1)
-    each = [segment(0xDA, bytes((1, i + 1, 0, 0, 63, 0))) + data for i in range(3)]
-    return head[: head.index(b"\xff\xda")] + b"".join(each[i % 3] for i in range(scans)) + b"\xff\xd9"
+    each = [segment(0xDA, bytes((1, i + 1, 0, 0, 63, 0))) + data for i in range(layers)]
+    return head[: head.index(b"\xff\xda")] + b"".join(each[i % layers] for i in range(scans)) + b"\xff\xd9"
+
+
+def disguised_jpeg(width: int, height: int, scans: int) -> bytes:
+    """Make a JPEG of one layer a scan, whose first scan's header and the comment before it look like one of all four."""
+    data = layered_jpeg(width, height, scans, layers=4)
+    at = data.index(b"\xff\xda")
+    return data[:at] + segment(0xFE, b"\xff\xda\0\x0e\4\0") + data[at:]
 
 
 def exif(orientation: int, *, kind: int = 3) -> bytes:

@@ -17,6 +17,7 @@ from indexer.decoding.source import HEADER_BYTES
 from retrieval.view import Fit
 from tests.hostile.crafted import (
     chunk,
+    disguised_jpeg,
     exif,
     flat_jpeg,
     heic,
@@ -58,6 +59,7 @@ def test_limits_are_held_against_the_header_before_a_pixel_is_decoded(
         (png(8000, 8000), Reason.TOO_MANY_PIXELS),
         (flat_jpeg(7000, 7000, 0xC2, layers=3), Reason.TOO_MUCH_MEMORY),
         (layered_jpeg(7000, 7000, scans=3), Reason.TOO_MUCH_MEMORY),
+        (disguised_jpeg(12_000, 8000, scans=4), Reason.TOO_MUCH_MEMORY),
         (tiff((324, 4, 60_000, 1000)), Reason.TOO_SLOW),
     ):
         with pytest.raises(DecodeFailure) as caught:

@@ -1,6 +1,7 @@
 """The workers themselves: what they give up, who replaces them, and that none outlives its parent."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -33,6 +34,9 @@ from tests.indexer.sandboxes import (
     start_one,
 )
 from tests.indexer.sounds import tone, wav
+
+# Grey of 16 bits: such a picture takes numpy.
+DEEP = Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64) * 16)
 
 
 @on_linux
@@ -68,20 +72,37 @@ def test_a_worker_loads_nothing_that_decoding_has_no_need_of() -> None:
 @pytest.mark.parametrize(
     ("data", "view"),
     [
-        (saved(Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64) * 16), "PNG"), View.COLOUR),
+        (saved(DEEP, "PNG"), View.COLOUR),
         (saved(Image.fromarray(np.arange(4096, dtype=np.float32).reshape(64, 64)), "TIFF"), View.COLOUR),
         (saved(photo(), "PNG"), View.INK),
         (wav(tone()), View.SPECTRUM),
     ],
 )
-def test_what_takes_numpy_is_decoded_by_the_smallest_worker_as_it_is_here(data: bytes, view: View) -> None:
-    """Numpy maps 80 MiB, which have to fit beside what a picture may take."""
-    limits = Limits(decode_memory_bytes=68 << 20)
-    with sandbox_of(1, limits) as sandbox:
+def test_what_takes_numpy_is_decoded_by_a_worker_as_it_is_here(data: bytes, view: View) -> None:
+    with sandbox_of(1) as sandbox:
         [outcome] = sandbox.run([Job(0, data=data)], size=SIZE, fit=Fit.STRETCH, view=view, window=1)
     assert outcome.picture is not None, outcome.failure
-    here = decode(data, size=SIZE, fit=Fit.STRETCH, limits=limits, view=view)
+    here = decode(data, size=SIZE, fit=Fit.STRETCH, limits=Limits(), view=view)
     assert (outcome.picture.pixels == here.pixels).all()
+
+
+def test_libraries_have_room_beside_what_a_file_may_take() -> None:
+    """A sound takes numpy and its reader, and is heard whatever its own limit is."""
+    with sandbox_of(1, Limits(decode_memory_bytes=1 << 20)) as sandbox:
+        jobs = [Job(0, data=wav(tone()))]
+        [outcome] = sandbox.run(jobs, size=SIZE, fit=Fit.STRETCH, view=View.SPECTRUM, window=1)
+    assert outcome.failure is None
+
+
+@on_linux
+def test_a_library_that_finds_no_room_is_told_as_memory_and_not_as_damage() -> None:
+    with sandbox_of(1) as sandbox:
+        pid = start_one(sandbox)
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+        room = pages * resource.getpagesize() + (16 << 20)
+        resource.prlimit(pid, resource.RLIMIT_AS, (room, room))
+        outcomes = outcomes_of(sandbox, [Job(0, data=saved(DEEP, "PNG"))])
+    assert reason_of(outcomes[0]) == Reason.TOO_MUCH_MEMORY
 
 
 def test_a_worker_ignores_the_interrupt_that_its_group_gets() -> None:
@@ -314,7 +335,7 @@ ORPHANED = """
 import sys
 from indexer.decoding.sandbox import Job, Sandbox
 from indexer.decoding.limits import Limits
-from retrieval.view import Fit, View
+from retrieval.view import Fit
 
 sandbox = Sandbox(limits=Limits(decode_seconds=1), workers=2)
 list(sandbox.run([Job(0, data=b"hello"), Job(1, data=b"hello")], size=8, fit=Fit.STRETCH, window=4))

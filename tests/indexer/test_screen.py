@@ -175,6 +175,7 @@ def test_a_label_that_is_wrongly_claimed_is_not_genuine_and_the_right_one_is(ban
     picture = recaptured(scene(12), scale=0.7, degrees=0.3, quality=75)
     wrong = judged_by_scores(bank, picture, claim={"label": "ten"}, fpr=0.05)
     reason = of_rule(wrong, "not-genuine")[0]
+    assert of_rule(judged(bank, picture, claim={"label": "ten"}, fpr=0.05), "not-genuine") == [reason]
     assert wrong.verdict is ScreenVerdict.REVIEW
     assert reason.evidence["p_value"] <= 0.05
     assert reason.score < reason.evidence["threshold"]
