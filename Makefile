@@ -39,8 +39,8 @@ test-trust: $(VENV)/.installed-dev
 test-web: $(VENV)-web/.installed
 	$(VENV)-web/bin/python -m pytest -n 2 --dist loadscope tests/web_slow tests/browser $(ARGS)
 
-# The same tests for each vector store, a Milvus server among them, the database on PostgreSQL, and catalogues on S3: one
-# process, for the servers take what cores there are.
+# The same tests for each vector store, a Milvus server among them, and kills of an index on each, which are here alone;
+# the database on PostgreSQL, and catalogues on S3. One process, for the servers take what cores there are.
 test-engines: $(VENV)-engines/.installed
 	$(VENV)-engines/bin/python -m pytest tests/engines tests/postgres tests/s3 tests/indexer/test_engine_export.py $(ARGS)
 

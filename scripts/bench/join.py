@@ -224,8 +224,8 @@ def main() -> int:
         figures.append(found)
         print(json.dumps(found, indent=1), flush=True)
         if arguments.keep:
-            peer = " --fastdup PYTHON" if arguments.fastdup else ""
-            record(results(found), f"scripts/bench/join.py --count {count}{peer} --keep")
+            peers = f"--peer-rows {arguments.peer_rows}" + " --fastdup PYTHON" * bool(arguments.fastdup)
+            record(results(found), f"scripts/bench/join.py --count {count} {peers} --keep")
     if arguments.plot is not None:
         draw(figures, arguments.plot)
     return int(any(found["missed"] or found["extra"] for found in figures))

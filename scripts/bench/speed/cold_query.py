@@ -60,7 +60,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = (given.folder or Path(scratch)).resolve()
         results = [measured(n, folder / str(n), given.image_dedup_ai) for n in given.pictures]
-    record(results, "scripts/bench/speed/cold_query.py")
+    peer = " --image-dedup-ai COMMAND" if given.image_dedup_ai else ""
+    record(results, f"scripts/bench/speed/cold_query.py{peer}")
 
 
 if __name__ == "__main__":
