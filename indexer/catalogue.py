@@ -15,10 +15,8 @@ from indexer.manifest import Facts, is_manifest, read_manifest
 from indexer.remote import Place, is_remote, require_catalogue
 from indexer.scan import FoundFile, OddEntry, Scan, folder_label, scan_folder
 from indexer.store import Store
-from indexer.tables import Catalogue, Exclusion, File
+from indexer.tables import FOLDER, MANIFEST, Catalogue, Exclusion, File
 from retrieval.view import View
-
-FOLDER, MANIFEST = "folder", "manifest"
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import Connection, func, select
 
-from indexer.calibrations import is_sound as calibration_is_sound
-from indexer.checksums import embedding_checksum, file_checksum, item_checksum
+from indexer.assigned_labels import contradicted
 from indexer.committed import Committed, current_generation
-from indexer.decisions import is_sound
 from indexer.duplicates.disposal import TRASH_FOLDER
 from indexer.duplicates.undo import unfinished
 from indexer.durable import TEMPORARY_SUFFIX
@@ -27,32 +24,34 @@ from indexer.errors import (
     UsageRefused,
     VectorsMissing,
 )
-from indexer.listings import is_sound as listing_is_sound
 from indexer.lookup import Gallery
-from indexer.nightly.findings import is_sound as finding_is_sound
-from indexer.nightly.nights import is_sound as night_is_sound
 from indexer.store import FAISS_SUFFIX, Store
-from indexer.tables import Calibration as CalibrationRow
 from indexer.tables import (
     Catalogue,
-    Decision,
     Embedding,
-    Encoder,
     FaissFile,
     File,
     Generation,
     Item,
-    Listing,
-    Night,
 )
-from indexer.tables import Finding as FindingRow
+from indexer.unsound_rows import unsound_rows, unsound_values
 from retrieval.encoder import Space
 
-_ROWS_AT_ONCE = 10_000
 # What a repair cannot mend row by row: the database has to be saved into a new one.
 MALFORMED, UNREADABLE = "database-malformed", "unreadable"
 # What a repair must not drop: nothing else could say it again.
 DECISION_DAMAGED, LISTING_DAMAGED = "decision-damaged", "listing-damaged"
+LABEL_DAMAGED = "label-damaged"  # as its files' own checksums tell
+_OF_TABLE = {
+    "items": "item-damaged",
+    "files": "file-damaged",
+    "embeddings": "vector-damaged",
+    "decisions": DECISION_DAMAGED,
+    "listings": LISTING_DAMAGED,
+    "calibrations": "calibration-damaged",
+    "nights": "night-damaged",
+    "findings": "finding-damaged",
+}
 # What nothing but the encoder itself can mend.
 ENCODER_DIFFERS = "encoder-differs"
 # What only its operator can mend.
@@ -95,6 +94,7 @@ def check(store: Store) -> list[Finding]:
     findings: list[Finding] = []
     for part in (
         _check_pages,
+        _check_values,
         _check_rows,
         _check_generation,
         _check_faiss,
@@ -130,63 +130,25 @@ def _check_pages(store: Store) -> Iterator[Finding]:
         yield Finding(Severity.DAMAGE, "row-without-parent", where, f"{orphans} rows refer to rows not there")
 
 
+def _check_values(store: Store) -> Iterator[Finding]:
+    """Hold values without a checksum to their types; given labels to those of the files, which have one."""
+    where = store.database.where
+    with store.database.reading() as connection:
+        for table, problem in unsound_values(connection):
+            message = f"a row of {table} is not what was written: {problem}"
+            yield Finding(Severity.DAMAGE, UNREADABLE, where, message)
+        if differing := contradicted(connection):
+            message = f"{len(differing)} files have another label than was given to their content"
+            yield Finding(Severity.DAMAGE, LABEL_DAMAGED, where, message)
+
+
 def _check_rows(store: Store) -> Iterator[Finding]:
     """Hold every row to its checksum."""
     where = store.database.where
     with store.database.reading() as connection:
-        tables = set(inspect(connection).get_table_names())  # an older schema lacks some
-        for kind, table, statement, sound in _ROW_CHECKS:
-            if table not in tables:
-                continue
-            rows = connection.execute(statement.execution_options(yield_per=_ROWS_AT_ONCE))
-            bad = tuple(row.id for row in rows if not sound(row))
-            if bad:
-                message = f"{len(bad)} rows of {table} are not what was written"
-                yield Finding(Severity.DAMAGE, kind, where, message, bad)
-
-
-def _item_is_sound(row: Any) -> bool:
-    return bool(row.checksum == item_checksum(row.sha256, row.size_bytes, row.width, row.height, row.format))
-
-
-def _file_is_sound(row: Any) -> bool:
-    facts = (row.size_bytes, row.mtime_ns, row.label, row.attributes)
-    return bool(row.checksum == file_checksum(row.path, row.sha256, *facts))
-
-
-def _embedding_is_sound(row: Any) -> bool:
-    return bool(row.checksum == embedding_checksum(row.fingerprint, row.space, row.sha256, row.vector))
-
-
-_ROW_CHECKS: list[tuple[str, str, Any, Callable[[Any], bool]]] = [
-    ("item-damaged", "items", select(Item.__table__), _item_is_sound),
-    (
-        "file-damaged",
-        "files",
-        select(File.__table__, Item.sha256).join(Item, Item.id == File.item_id),
-        _file_is_sound,
-    ),
-    (
-        "vector-damaged",
-        "embeddings",
-        select(
-            Embedding.item_id.label("id"),
-            Embedding.space,
-            Embedding.vector,
-            Embedding.checksum,
-            Item.sha256,
-            Encoder.fingerprint,
-        )
-        .join(Item, Item.id == Embedding.item_id)
-        .join(Encoder, Encoder.id == Embedding.encoder_id),
-        _embedding_is_sound,
-    ),
-    (DECISION_DAMAGED, "decisions", select(Decision.__table__), is_sound),
-    (LISTING_DAMAGED, "listings", select(Listing.__table__), listing_is_sound),
-    ("calibration-damaged", "calibrations", select(CalibrationRow.__table__), calibration_is_sound),
-    ("night-damaged", "nights", select(Night.__table__), night_is_sound),
-    ("finding-damaged", "findings", select(FindingRow.__table__), finding_is_sound),
-]
+        for table, ids in unsound_rows(connection):
+            message = f"{len(ids)} rows of {table} are not what was written"
+            yield Finding(Severity.DAMAGE, _OF_TABLE[table], where, message, ids)
 
 
 def _check_generation(store: Store) -> Iterator[Finding]:

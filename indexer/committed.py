@@ -58,24 +58,21 @@ def current_generation(connection: Connection) -> Committed | None:
         NewerFormat: written by a newer version.
         StoreDamaged: the rows that describe it contradict each other.
     """
-    statement = (
-        select(Generation, Encoder.source, Encoder.fingerprint, Encoder.spec)
-        .join(Encoder, Encoder.id == Generation.encoder_id, isouter=True)
-        .order_by(Generation.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(statement).mappings().first()
+    newest = select(Generation.__table__).order_by(Generation.id.desc()).limit(1)
+    row = connection.execute(newest).mappings().first()
     if row is None:
         return None
-    if not isinstance(row["format_version"], int):
-        raise StoreDamaged(f"generation {row['id']} has no format version", REPAIR_HINT)
     if row["format_version"] > FORMAT_VERSION:
         raise NewerFormat(
             f"generation {row['id']} has format {row['format_version']}; this version knows {FORMAT_VERSION}",
             "upgrade this program, or use another --store",
         )
+    made_with = select(Encoder.__table__).where(Encoder.id == row["encoder_id"])
+    encoder = connection.execute(made_with).mappings().first()
+    if encoder is None:
+        raise StoreDamaged(f"generation {row['id']} cannot be read: its encoder's row is lost", REPAIR_HINT)
     try:
-        spec = spec_from_row(row["spec"])
+        spec = spec_from_row(encoder["spec"])
         metric = Metric(row["metric"])
     except (EncoderInvalid, ValueError, TypeError, KeyError) as error:
         raise StoreDamaged(f"generation {row['id']} cannot be read: {error}", REPAIR_HINT) from error
@@ -92,8 +89,8 @@ def current_generation(connection: Connection) -> Committed | None:
         item_count=row["item_count"],
         file_count=row["file_count"],
         encoder_id=row["encoder_id"],
-        encoder_source=row["source"],
-        fingerprint=row["fingerprint"],
+        encoder_source=encoder["source"],
+        fingerprint=encoder["fingerprint"],
         spec=spec,
         faiss=faiss,
     )

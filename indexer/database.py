@@ -11,6 +11,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, Table, exc, func, select, text
 
+from indexer.column_types import UnsoundValue
 from indexer.durable import failpoint
 from indexer.errors import IndexerError, NewerFormat, StoreDamaged
 from indexer.tables import KNOWN_REVISIONS, SCHEMA_REVISION
@@ -149,7 +150,7 @@ class Database(ABC):
             yield
         except exc.DBAPIError as error:
             raise self._name(error.orig if isinstance(error.orig, Exception) else error) from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, UnsoundValue) as error:
             raise StoreDamaged(
                 f"{self.where} holds a value that cannot be read: {error}", REPAIR_HINT
             ) from error

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from indexer.checksums import file_checksum
+from indexer.contents import require_sound_files
 from indexer.encoding import ReadFile
 from indexer.store import Store
 from indexer.survey import Survey
@@ -97,10 +98,14 @@ def replace_rows(
     """Delete the rows of ``removed`` (absolute paths) and put ``rows`` in place of what their paths held.
 
     A row takes ten times the room of what is known of its file: few are there at once.
+
+    Raises:
+        StoreDamaged: a row that gave a new one its label or attributes, or is deleted, is not what was written.
     """
     for paths in _parts(map(store.stored_path, removed)):
         _delete(connection, paths)
     for part in _parts(rows):
+        require_sound_files(connection, Item.sha256.in_({row.sha256 for row in part}))  # their former homes
         _delete(connection, [row.path for row in part])
         wanted = select(Item.sha256, Item.id).where(Item.sha256.in_({row.sha256 for row in part}))
         ids = {row.sha256: row.id for row in connection.execute(wanted)}
@@ -109,6 +114,7 @@ def replace_rows(
 
 def _delete(connection: Connection, paths: Sequence[str]) -> None:
     """Delete the rows of these paths, as stored."""
+    require_sound_files(connection, File.path.in_(paths))
     delete_one = delete(File).where(File.path == bindparam("gone"))
     connection.execute(delete_one, [{"gone": path} for path in paths])
 

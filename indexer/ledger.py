@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from indexer.checksums import file_checksum
 from indexer.committed import require_generation
+from indexer.contents import sound_files
 from indexer.errors import UsageRefused
 from indexer.generations import commit_generation
 from indexer.remote import Place, absolute, holds
@@ -32,6 +33,7 @@ def assign_label(store: Store, path: Place, label: str) -> list[str]:
 
     Raises:
         UsageRefused: the index holds no such file, or the label is empty.
+        StoreDamaged: the row of one of them is not what was written.
     """
     if not label.strip():
         raise UsageRefused("an empty label says nothing", "give it a name")
@@ -45,7 +47,7 @@ def assign_label(store: Store, path: Place, label: str) -> list[str]:
             raise UsageRefused(f"the index holds no file {path}", "run `index build` if it is new")
         connection.execute(delete(AssignedLabel).where(AssignedLabel.sha256 == item.sha256))
         connection.execute(insert(AssignedLabel).values(sha256=item.sha256, label=label))
-        files = connection.execute(select(File.__table__).where(File.item_id == item.id)).all()
+        files = list(sound_files(connection, File.item_id == item.id))
         for file in files:
             facts = (file.size_bytes, file.mtime_ns, label, file.attributes)
             checksum = file_checksum(file.path, item.sha256, *facts)

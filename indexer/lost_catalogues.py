@@ -4,10 +4,9 @@ from collections import defaultdict
 
 from sqlalchemy import Connection, insert, select, update
 
-from indexer.catalogue import FOLDER
 from indexer.remote import common_folder, holds
 from indexer.store import Store
-from indexer.tables import Catalogue, File
+from indexer.tables import FOLDER, Catalogue, File
 
 
 def adopt_files(connection: Connection, store: Store) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, select
 
+from indexer.assigned_labels import restore
 from indexer.bucket_scan import has_objects
 from indexer.build import build
 from indexer.check import (
@@ -32,6 +33,7 @@ from indexer.check import (
     check,
     items_without_vectors,
 )
+from indexer.column_types import UnsoundValue
 from indexer.committed import Committed, current_generation
 from indexer.duplicates.undo import finish
 from indexer.engine.changes import note_gone
@@ -53,6 +55,7 @@ from indexer.tables import (
     Generation,
     Item,
     Night,
+    Rejection,
 )
 from indexer.tables import Finding as FindingRow
 
@@ -141,7 +144,7 @@ def _newest_readable_generation(store: Store, done: list[str]) -> Committed | No
         with store.database.writing() as connection:
             try:
                 return current_generation(connection)
-            except StoreDamaged as error:
+            except (StoreDamaged, UnsoundValue) as error:
                 newest = select(Generation.id).order_by(Generation.id.desc()).limit(1).scalar_subquery()
                 connection.execute(delete(FaissFile).where(FaissFile.generation_id == newest))
                 connection.execute(delete(Generation).where(Generation.id == newest))
@@ -170,18 +173,20 @@ def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None
                     connection.execute(delete(Embedding).where(Embedding.item_id == id_))
             if finding.kind.endswith("-damaged") and finding.ids:
                 done.append(f"dropped what hangs on {len(finding.ids)} rows ({finding.kind})")
+        done += restore(connection)
         done += adopt_files(connection, store)
         _drop_orphans(connection)
 
 
 def _drop_orphans(connection: Connection) -> None:
-    """Delete rows whose item, or encoder, is gone, which a salvaged database may hold: ids are given again."""
+    """Delete rows whose item, encoder or catalogue is gone, which a salvaged database may hold: ids are given again."""
     items = select(Item.id)
     connection.execute(delete(Embedding).where(Embedding.item_id.not_in(items)))
     connection.execute(delete(Embedding).where(Embedding.encoder_id.not_in(select(Encoder.id))))
     connection.execute(delete(File).where(File.item_id.not_in(items)))
     generations = select(Generation.id)
     connection.execute(delete(FaissFile).where(FaissFile.generation_id.not_in(generations)))
+    connection.execute(delete(Rejection).where(Rejection.catalogue_id.not_in(select(Catalogue.id))))
 
 
 def _reachable_catalogues(store: Store) -> dict[int, Place]:

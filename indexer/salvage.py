@@ -1,6 +1,5 @@
 """Save what can be read of a database that SQLite finds malformed, into a new one; the old one is kept aside."""
 
-import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -9,7 +8,8 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Table
+from sqlalchemy import Table
+from sqlalchemy.dialects.sqlite import dialect
 
 from indexer import durable
 from indexer.errors import StoreDamaged, os_errors
@@ -20,6 +20,7 @@ from indexer.tables import Base
 LOGS = ("-wal", "-shm")
 # The second is what Python makes of SQLite's own message where that quotes a damaged name.
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+_DIALECT = dialect()
 SAME_DEFINITION = 0.9  # of its characters: those of different tables share 0.77 at most
 
 
@@ -43,7 +44,7 @@ def salvage(store: Store) -> str:
         fresh.migrate()
         with closing(sqlite3.connect(fresh.path)) as target:
             target.execute("PRAGMA foreign_keys=OFF")
-            saved = {
+            copied = {
                 table.name: _copy_rows(database.path, target, table) for table in Base.metadata.sorted_tables
             }
             target.execute("PRAGMA journal_mode=DELETE")
@@ -53,8 +54,12 @@ def salvage(store: Store) -> str:
         for suffix in LOGS:  # SQLite would apply the old file's log to the new one
             durable.unlink(_beside(database.path, suffix))
         durable.replace(fresh.path, database.path)
-    rows = ", ".join(f"{count} {name}" for name, count in saved.items() if count)
-    return f"saved {rows or 'nothing'} of the malformed database, which is kept as {aside.name}"
+    saved = ", ".join(f"{count} {name}" for name, (count, _) in copied.items() if count)
+    lost = ", ".join(f"{count} {name}" for name, (_, count) in copied.items() if count)
+    return (
+        f"saved {saved or 'nothing'} of the malformed database, which is kept as {aside.name}"
+        + f"; not what was written, and not saved: {lost}" * bool(lost)
+    )
 
 
 def _set_aside(database: Path) -> Path:
@@ -74,22 +79,24 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}{suffix}")
 
 
-def _copy_rows(source_path: Path, target: sqlite3.Connection, table: Table) -> int:
-    """Copy every row that can be read and that the schema accepts; return how many."""
-    documents = {column.name for column in table.columns if isinstance(column.type, JSON)}
-    count = 0
+def _copy_rows(source_path: Path, target: sqlite3.Connection, table: Table) -> tuple[int, int]:
+    """Copy every row that the schema accepts and whose values can have been written; count them, and what was left."""
+    readers = {column.name: column.type.result_processor(_DIALECT, None) for column in table.columns}
+    copied = left = 0
     with target:
         for row in _readable_rows(source_path, table, _definition(target, table)):
             names, marks = ", ".join(row), ", ".join("?" for _ in row)
             try:
-                for name in documents & set(row):
-                    json.loads(row[name])
-                statement = f"INSERT OR IGNORE INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  (our own names)
+                for name, value in row.items():
+                    if read := readers[name]:
+                        read(value)
+                statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  (our own names)
                 target.execute(statement, (*row.values(),))
             except (sqlite3.Error, TypeError, ValueError):  # not a row that was written by us
-                continue
-            count += 1
-    return count
+                left += 1
+            else:
+                copied += 1
+    return copied, left
 
 
 def _lenient_text(value: bytes) -> str:

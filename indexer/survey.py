@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Text, cast, insert, or_, select, update
 
+from indexer.assigned_labels import require_agreement
 from indexer.catalogue import Listing, list_catalogues, register_catalogues
 from indexer.committed import Committed, current_generation
 from indexer.encoders import BUILTIN, EncoderFiles, canonical_source, read_encoder
@@ -63,6 +64,7 @@ def survey(
 
     Raises:
         UsageRefused: a catalogue, the labels file or the encoder cannot be used.
+        StoreDamaged: a label that was given is not what was written.
         EngineUnavailable, PermissionRefused: an object store cannot be listed.
     """
     with store.database.reading() as connection:
@@ -75,6 +77,7 @@ def survey(
         encoder_id = _register_encoder(connection, store, encoder)
         ids = register_catalogues(connection, store, catalogues, exclude)
     with store.database.reading() as connection:
+        require_agreement(connection)
         listings = list_catalogues(connection, store, ids, encoder.spec.preprocess.view)
         facts = {path: fact for listing in listings for path, fact in listing.facts.items()}
         if labels is not None:

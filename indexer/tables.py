@@ -4,7 +4,6 @@ An *item* is a content, known by its SHA-256; a *file* is a place where that con
 user gave and decisions belong to the content, so that they survive moves, copies and renames.
 """
 
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,38 +11,24 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     String,
     Text,
-    TypeDecorator,
 )
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from indexer.column_types import Exact, FilePath
 
 # The Alembic revision that these models describe; a test holds it to the newest migration.
 SCHEMA_REVISION = "0006"
 KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 # Raised when what is stored beside the schema (checksums, FAISS files) changes its meaning.
 FORMAT_VERSION = 1
-
-
-class FilePath(TypeDecorator[str]):
-    """A path, stored as the bytes that the file system knows it by: not every name is valid UTF-8."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002  (SQLAlchemy's signature)
-        """Encode for the database."""
-        return None if value is None else os.fsencode(value)
-
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (SQLAlchemy's signature)
-        """Decode from the database."""
-        return None if value is None else os.fsdecode(value)
-
+CATALOGUE_KINDS = FOLDER, MANIFEST = ("folder", "manifest")
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite only counts up INTEGER keys
 
@@ -63,8 +48,8 @@ class Catalogue(Base):
     __tablename__ = "catalogues"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     path: Mapped[str] = mapped_column(FilePath, unique=True)
-    kind: Mapped[str] = mapped_column(String(16))
-    exclude: Mapped[list[str]] = mapped_column(JSON)
+    kind: Mapped[str] = mapped_column(Exact(String(16), words=CATALOGUE_KINDS))
+    exclude: Mapped[list[str]] = mapped_column(Exact(JSON(), list))
 
 
 class Item(Base):
@@ -92,7 +77,7 @@ class File(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     label: Mapped[str | None] = mapped_column(Text, index=True)
-    attributes: Mapped[dict[str, str]] = mapped_column(JSON)
+    attributes: Mapped[dict[str, str]] = mapped_column(Exact(JSON(), dict))
     checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
 
 
@@ -101,11 +86,11 @@ class Encoder(Base):
 
     __tablename__ = "encoders"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(Text)
-    version: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(Exact(String(64)), unique=True)
+    name: Mapped[str] = mapped_column(Exact(Text()))
+    version: Mapped[str] = mapped_column(Exact(Text()))
     source: Mapped[str] = mapped_column(FilePath)
-    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    spec: Mapped[dict[str, Any]] = mapped_column(Exact(JSON(), dict))
 
 
 class Embedding(Base):
@@ -125,19 +110,19 @@ class Rejection(Base):
     __tablename__ = "rejections"
     path: Mapped[str] = mapped_column(FilePath, primary_key=True)
     catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogues.id"), index=True)
-    size_bytes: Mapped[int] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    reason: Mapped[str] = mapped_column(String(64))
-    message: Mapped[str] = mapped_column(Text)
+    size_bytes: Mapped[int] = mapped_column(Exact(BigInteger()))
+    mtime_ns: Mapped[int] = mapped_column(Exact(BigInteger()))
+    reason: Mapped[str] = mapped_column(Exact(String(64)))
+    message: Mapped[str] = mapped_column(Exact(Text()))
 
 
 class AssignedLabel(Base):
     """A label that a user gave to a content; it beats the manifest's and the folder's."""
 
     __tablename__ = "assigned_labels"
-    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    label: Mapped[str] = mapped_column(Text)
-    assigned_at: Mapped[str] = mapped_column(String(32), default=now)
+    sha256: Mapped[bytes] = mapped_column(Exact(LargeBinary(32)), primary_key=True)
+    label: Mapped[str] = mapped_column(Exact(Text()))
+    assigned_at: Mapped[str] = mapped_column(Exact(String(32)), default=now)
 
 
 class Exclusion(Base):
@@ -145,7 +130,7 @@ class Exclusion(Base):
 
     __tablename__ = "exclusions"
     path: Mapped[str] = mapped_column(FilePath, primary_key=True)
-    excluded_at: Mapped[str] = mapped_column(String(32), default=now)
+    excluded_at: Mapped[str] = mapped_column(Exact(String(32)), default=now)
 
 
 class Generation(Base):
@@ -154,12 +139,12 @@ class Generation(Base):
     __tablename__ = "generations"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (as above)
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    created_at: Mapped[str] = mapped_column(String(32), default=now)
+    created_at: Mapped[str] = mapped_column(Exact(String(32)), default=now)
     encoder_id: Mapped[int] = mapped_column(ForeignKey("encoders.id"))
-    metric: Mapped[str] = mapped_column(String(16))
-    item_count: Mapped[int] = mapped_column(BigInteger)
-    file_count: Mapped[int] = mapped_column(BigInteger)
-    format_version: Mapped[int]
+    metric: Mapped[str] = mapped_column(Exact(String(16)))
+    item_count: Mapped[int] = mapped_column(Exact(BigInteger()))
+    file_count: Mapped[int] = mapped_column(Exact(BigInteger()))
+    format_version: Mapped[int] = mapped_column(Exact(Integer()))
 
 
 class FaissFile(Base):
@@ -170,11 +155,11 @@ class FaissFile(Base):
 
     __tablename__ = "faiss_files"
     generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"), primary_key=True)
-    space: Mapped[str] = mapped_column(String(64), primary_key=True)
-    sha256: Mapped[str] = mapped_column(String(64))
-    size_bytes: Mapped[int] = mapped_column(BigInteger)
-    kind: Mapped[str] = mapped_column(String(16))
-    recall: Mapped[float]
+    space: Mapped[str] = mapped_column(Exact(String(64)), primary_key=True)
+    sha256: Mapped[str] = mapped_column(Exact(String(64)))
+    size_bytes: Mapped[int] = mapped_column(Exact(BigInteger()))
+    kind: Mapped[str] = mapped_column(Exact(String(16)))
+    recall: Mapped[float] = mapped_column(Exact(Double()))
 
 
 class VectorCollection(Base):
@@ -184,8 +169,8 @@ class VectorCollection(Base):
     """
 
     __tablename__ = "vector_collections"
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    url: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Exact(String(64)), primary_key=True)
+    url: Mapped[str] = mapped_column(Exact(Text()))
     applied: Mapped[int | None] = mapped_column(BigInteger)
 
 
@@ -195,7 +180,7 @@ class VectorChange(Base):
     __tablename__ = "vector_changes"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (as above)
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    item_id: Mapped[int] = mapped_column(BigInteger)
+    item_id: Mapped[int] = mapped_column(Exact(BigInteger()))
     is_gone: Mapped[bool] = mapped_column(Boolean)
 
 
@@ -227,7 +212,7 @@ class Calibration(Base):
     space: Mapped[str] = mapped_column(String(64))
     source: Mapped[str] = mapped_column(String(16))
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
-    calibrated_at: Mapped[str] = mapped_column(String(32), default=now)
+    calibrated_at: Mapped[str] = mapped_column(Exact(String(32)), default=now)
     checksum: Mapped[bytes] = mapped_column(LargeBinary(16))
 
 
@@ -241,23 +226,23 @@ class Disposal(Base):
     __tablename__ = "disposals"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (as above)
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    run: Mapped[str] = mapped_column(String(32), index=True)
-    action: Mapped[str] = mapped_column(String(16))
-    state: Mapped[str] = mapped_column(String(16))
+    run: Mapped[str] = mapped_column(Exact(String(32)), index=True)
+    action: Mapped[str] = mapped_column(Exact(String(16)))
+    state: Mapped[str] = mapped_column(Exact(String(16)))
     path: Mapped[str] = mapped_column(FilePath)
     keep_path: Mapped[str] = mapped_column(FilePath)
-    trash_path: Mapped[str | None] = mapped_column(FilePath)
-    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
-    disposed_at: Mapped[str] = mapped_column(String(32), default=now)
+    trash_path: Mapped[str | None] = mapped_column(FilePath(nullable=True))
+    sha256: Mapped[bytes] = mapped_column(Exact(LargeBinary(32)))
+    disposed_at: Mapped[str] = mapped_column(Exact(String(32)), default=now)
 
 
 class Watermark(Base):
     """How far a command has followed the index: every item up to ``item_id`` was seen. Ids are never given twice."""
 
     __tablename__ = "watermarks"
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    item_id: Mapped[int] = mapped_column(BigId)
-    moved_at: Mapped[str] = mapped_column(String(32), default=now)
+    name: Mapped[str] = mapped_column(Exact(String(64)), primary_key=True)
+    item_id: Mapped[int] = mapped_column(Exact(BigId))
+    moved_at: Mapped[str] = mapped_column(Exact(String(32)), default=now)
 
 
 class Listing(Base):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, LargeBinary, func, select, type_coerce
 from indexer.catalogue import Listing
 from indexer.plan import Plan, Rejected, odd_entries
 from indexer.store import Store
-from indexer.tables import AssignedLabel, Embedding, File, Item
+from indexer.tables import Embedding, File
 
 _Place = tuple[bytes, int, int, int]  # path as stored, size, time of change, catalogue
 
@@ -41,8 +41,7 @@ def untouched_plan(
         if old is None or not old.holds_for(size_bytes, mtime_ns):
             return None
         plan.rejected.append(old)
-    complete = _has_all_vectors(connection, encoder_id, space_count) and not _has_new_labels(connection)
-    return plan if complete else None
+    return plan if _has_all_vectors(connection, encoder_id, space_count) else None
 
 
 def _places(store: Store, listing: Listing) -> Iterator[_Place]:
@@ -59,15 +58,3 @@ def _has_all_vectors(connection: Connection, encoder_id: int, space_count: int) 
         .where(Embedding.encoder_id == encoder_id, Embedding.item_id.in_(held))
     )
     return connection.execute(vectors).scalar_one() == space_count * connection.execute(items).scalar_one()
-
-
-def _has_new_labels(connection: Connection) -> bool:
-    """Tell whether a label was given to a content since its files' rows were written."""
-    other = (
-        select(File.id)
-        .join(Item, Item.id == File.item_id)
-        .join(AssignedLabel, AssignedLabel.sha256 == Item.sha256)
-        .where(File.label.is_distinct_from(AssignedLabel.label))
-        .limit(1)
-    )
-    return connection.execute(other).first() is not None

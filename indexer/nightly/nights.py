@@ -11,11 +11,19 @@ from indexer.tables import Finding, Night
 
 
 def next_number(connection: Connection) -> int:
-    """Return the number of the night that comes; a number of which findings tell is never given again."""
+    """Return the number of the night that comes; a number of which findings tell is never given again.
+
+    Raises:
+        StoreDamaged: a finding's night is no number.
+    """
     last, told = (
-        connection.execute(select(func.max(column))).scalar() for column in (Night.id, Finding.night)
+        connection.execute(select(func.max(column))).scalar() or 0 for column in (Night.id, Finding.night)
     )
-    return max(last or 0, told or 0) + 1
+    if not isinstance(told, int):
+        raise StoreDamaged(
+            f"a row of table findings is not what was written: {told!r} for a night", REPAIR_HINT
+        )
+    return max(last, told) + 1
 
 
 def last_night(connection: Connection) -> tuple[int, int]:

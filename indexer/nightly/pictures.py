@@ -7,13 +7,12 @@ from typing import Self
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from indexer.catalogue import FOLDER
 from indexer.contents import sound_files
 from indexer.duplicates.scope import value_of
 from indexer.errors import UsageRefused
 from indexer.remote import path_below
 from indexer.store import Store
-from indexer.tables import Catalogue, File, Item
+from indexer.tables import FOLDER, Catalogue, File, Item
 
 _CONTENTS_AT_ONCE = 500
 

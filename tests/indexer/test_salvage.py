@@ -102,3 +102,20 @@ def test_a_table_whose_definition_is_like_no_other_gives_its_place_to_none(tmp_p
     table = Base.metadata.tables["decisions"]
     definition = str(CreateTable(table).compile(dialect=sqlite.dialect())).strip()
     assert list(_readable_rows(tmp_path / "catalog.db", table, definition)) == []
+
+
+def test_what_no_value_of_ours_can_be_is_not_saved_and_that_is_told(index: Command, catalogue: Path) -> None:
+    assert index("build", catalogue).code == 0
+    for name, label in (("00", "mug"), ("01", "jug")):
+        assert index("label", catalogue / f"cup/{name}.jpg", label).code == 0
+    with closing(sqlite3.connect(".index/catalog.db")) as database, database:
+        database.execute("UPDATE assigned_labels SET assigned_at = x'00' WHERE label = 'mug'")
+    repaired = index("check", "--repair")
+    assert (repaired.code, "not what was written, and not saved: 1 assigned_labels" in repaired.out) == (
+        0,
+        True,
+    )
+    with closing(sqlite3.connect(".index/catalog.db")) as database:
+        assert database.execute("SELECT label FROM assigned_labels").fetchall() == [("jug",)]
+    found = index("query", catalogue / "cup/00.jpg", "-k", 1, "--json").json()
+    assert found["queries"][0]["results"][0]["label"] == "mug"

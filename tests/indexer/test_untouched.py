@@ -65,12 +65,6 @@ def lose_a_vector() -> None:
     changed("DELETE FROM embeddings WHERE item_id = 3")
 
 
-def label() -> None:
-    with Index(".") as index:
-        index.label("shop/1.png", "a label")
-    changed("UPDATE files SET label = NULL WHERE label = 'a label'")  # as before its build
-
-
 DIFFERENCES: dict[str, Callable[[], object]] = {
     "a file that was touched": touch,
     "a file of another size": edit,
@@ -83,7 +77,6 @@ DIFFERENCES: dict[str, Callable[[], object]] = {
         "UPDATE rejections SET reason = 'too-large' WHERE reason = 'damaged'"
     ),
     "a vector that is lost": lose_a_vector,
-    "a label that was given": label,
     "a row of another catalogue": lambda: changed(
         "INSERT INTO catalogues SELECT 2, x'00', kind, exclude FROM catalogues",
         "UPDATE files SET catalogue_id = 2 WHERE item_id = 1",

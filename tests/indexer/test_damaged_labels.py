@@ -1,0 +1,67 @@
+"""A label that damage changed is refused, and never written down anew as if it were sound."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from indexer import Index
+from indexer.errors import StoreDamaged
+from tests.indexer.shop import ALL, PICTURES, changed, healed, told
+from tests.pictures import save
+
+PLACE = Path("shop/2.png")
+DAMAGE = "UPDATE files SET label = 'shoq' WHERE path = x'" + b"shop/2.png".hex() + "'"
+
+
+def labels() -> dict[str, str | None]:
+    with Index(".", jobs=1) as index:
+        return {match.path: match.label for match in index.query(ALL[0], k=PICTURES + 1)}
+
+
+def build() -> None:
+    with Index(".", encoder="encoder", jobs=1) as index:
+        index.build("shop")
+
+
+CHANGES: dict[str, Callable[[], object]] = {
+    "another picture comes to its place": lambda: save(PLACE, 77),
+    "it is copied": lambda: shutil.copy(PLACE, "shop/copy.png"),
+    "it moves": lambda: PLACE.rename("shop/moved.png"),
+    "it is gone": PLACE.unlink,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_damaged_label_goes_on_to_no_other_row(place: Path, change: str) -> None:
+    before = set(labels().values())
+    changed(DAMAGE)
+    CHANGES[change]()
+    with pytest.raises(StoreDamaged, match="of table files is not what was written"):
+        build()
+    healed()
+    build()
+    assert set(labels().values()) == before
+
+
+def test_giving_a_label_does_not_make_damaged_attributes_sound(place: Path) -> None:
+    changed(DAMAGE.replace("label = 'shoq'", """attributes = '{"colour": "red"}'"""))
+    with Index(".") as index, pytest.raises(StoreDamaged, match="of table files is not what was written"):
+        index.label(PLACE, "mug")
+
+
+def test_a_given_label_that_damage_changed_is_taken_from_the_files_that_carry_it(place: Path) -> None:
+    with Index(".") as index:
+        index.label(PLACE, "mug")
+    before = labels()
+    changed("UPDATE assigned_labels SET label = 'muf'")
+    with pytest.raises(StoreDamaged, match="1 files have another label than was given to their content"):
+        build()
+    assert [kind for _, kind, _ in told()] == ["label-damaged"]
+    assert healed()[0] == "took 1 labels that were given from the files that carry them"
+    build()
+    assert labels() == before
+    changed("DELETE FROM files WHERE path = x'" + b"shop/2.png".hex() + "'")
+    build()
+    assert labels() == before
