@@ -4,10 +4,12 @@ A label is given to a content and to its files in one transaction, and beats wha
 the two differ, one of them is not what was written. What the files' checksums vouch for is.
 """
 
+from collections import Counter
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
+from indexer.checksums import file_checksum
 from indexer.contents import sound_files
 from indexer.database import REPAIR_HINT
 from indexer.errors import StoreDamaged
@@ -28,9 +30,10 @@ def require_agreement(connection: Connection) -> None:
 
 
 def contradicted(connection: Connection) -> list[Any]:
-    """Return ``id`` of the files whose label is not the one that their content was given, with its ``sha256``."""
+    """Return a row for each file whose label is not the one that was ``given`` to its content, by ``sha256``."""
     other = (
-        select(File.id, Item.sha256)
+        select(Item.sha256, AssignedLabel.label.label("given"))
+        .select_from(File)
         .join(Item, Item.id == File.item_id)
         .join(AssignedLabel, AssignedLabel.sha256 == Item.sha256)
         .where(File.label.is_distinct_from(AssignedLabel.label))
@@ -38,13 +41,32 @@ def contradicted(connection: Connection) -> list[Any]:
     return list(connection.execute(other).all())
 
 
-def restore(connection: Connection) -> list[str]:
-    """Take the labels that differ from those of the files; say how many. Call it once no unsound file is left."""
-    labels = {
-        file.sha256: file.label
-        for row in contradicted(connection)
-        for file in sound_files(connection, File.id == row.id)
-    }
-    for sha256, label in labels.items():
-        connection.execute(update(AssignedLabel).where(AssignedLabel.sha256 == sha256).values(label=label))
-    return [f"took {len(labels)} labels that were given from the files that carry them"] if labels else []
+def give_label(connection: Connection, sha256: bytes, label: str) -> list[str]:
+    """Give a content a label, and its files with it; return their paths as stored.
+
+    Raises:
+        StoreDamaged: the row of one of them is not what was written.
+    """
+    connection.execute(delete(AssignedLabel).where(AssignedLabel.sha256 == sha256))
+    connection.execute(insert(AssignedLabel).values(sha256=sha256, label=label))
+    files = list(sound_files(connection, Item.sha256 == sha256))
+    for file in files:
+        checksum = file_checksum(file.path, sha256, file.size_bytes, file.mtime_ns, label, file.attributes)
+        connection.execute(update(File).where(File.id == file.id).values(label=label, checksum=checksum))
+    return [file.path for file in files]
+
+
+def restore_labels(connection: Connection) -> list[str]:
+    """Give contents the label that most of their files carry, where one has another; say which.
+
+    Call it once no unsound file is left. Where as many carry the one as the other, it is not the one that was given:
+    no checksum vouches for that.
+    """
+    said = []
+    for sha256, given in {row.sha256: row.given for row in contradicted(connection)}.items():
+        carried = Counter(file.label for file in sound_files(connection, Item.sha256 == sha256))
+        del carried[None]
+        label = max(carried, key=lambda label: (carried[label], label != given), default=given)
+        paths = give_label(connection, sha256, label)
+        said.append(f"gave {paths[0]} the label {label!r} again, which its files carry, for {given!r}")
+    return said

@@ -3,9 +3,14 @@
 import os
 from typing import Any
 
-from sqlalchemy import LargeBinary, TypeDecorator
+from sqlalchemy import Column, LargeBinary, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
+
+
+def stored_type(column: Column[Any]) -> TypeEngine[Any]:
+    """Return the type that the database itself has for a column."""
+    return column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
 
 
 class UnsoundValue(ValueError):
@@ -34,36 +39,34 @@ class FilePath(TypeDecorator[str]):
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (SQLAlchemy's signature)
         """Decode from the database."""
-        if isinstance(value, bytes) and b"\0" not in value:
+        if isinstance(value, bytes):
             return os.fsdecode(value)
         if value is None and self.nullable:
             return None
-        raise UnsoundValue(f"{value!r} in the place of a path")
+        raise UnsoundValue(f"{value!r:.60} in the place of a path")
 
 
 class Exact(TypeDecorator[Any]):
     """A type for the columns that no checksum of their row covers, or that are used before it is asked.
 
     Raises:
-        UnsoundValue: a value that is read is None, not of the type ``written`` (by default that of ``column``), or none
-            of the ``words``, where there are any.
+        UnsoundValue: a value that is read is not of the type ``written``, by default that of ``column``; None is, where
+            the column is ``nullable``.
     """
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = TypeEngine  # each column's own, below
     cache_ok = True
 
     def __init__(
-        self, column: TypeEngine[Any], written: type | None = None, *, words: tuple[str, ...] = ()
+        self, column: TypeEngine[Any], written: type | None = None, *, nullable: bool = False
     ) -> None:
         super().__init__()
-        self.impl = column
+        self.impl = self.column = column  # the latter as part of SQLAlchemy's cache key
         self.written = written or column.python_type
-        self.words = words
+        self.nullable = nullable
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002  (SQLAlchemy's signature)
         """Let through what can have been written."""
-        if not isinstance(value, self.written):
-            raise UnsoundValue(f"{value!r} in the place of {self.written.__name__}")
-        if self.words and value not in self.words:
-            raise UnsoundValue(f"{value!r} in the place of {' or '.join(self.words)}")
-        return value
+        if isinstance(value, self.written) or (value is None and self.nullable):
+            return value
+        raise UnsoundValue(f"{value!r:.60} in the place of {self.written.__name__}")

@@ -70,16 +70,6 @@ def sound_files(connection: Connection, condition: ColumnElement[bool]) -> Itera
         yield row
 
 
-def require_sound_files(connection: Connection, condition: ColumnElement[bool]) -> None:
-    """Hold the `files` rows that meet ``condition`` to their checksums.
-
-    Raises:
-        StoreDamaged: a row is not what was written.
-    """
-    for _ in sound_files(connection, condition):
-        pass
-
-
 def _is_unchanged(path: Place, row: Any) -> bool:
     status = os.stat(path)
     return (status.st_size, status.st_mtime_ns) == (row.size_bytes, row.mtime_ns)

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, String, Table, collate, insert, select
 
 from indexer import durable
+from indexer.column_types import stored_type
 from indexer.database import Database
 from indexer.durable import failpoint
 from indexer.errors import StoreDamaged, UsageRefused
@@ -116,7 +117,7 @@ def _parts(connection: Connection, table: Table) -> Iterator[Any]:
 
 def _by_bytes(column: Column[Any], engine: str) -> ColumnElement[Any]:
     """Text in the order of its bytes: PostgreSQL has it in that of the database's language."""
-    is_text = isinstance(column.type, String) and engine == "postgresql"
+    is_text = isinstance(stored_type(column), String) and engine == "postgresql"
     return collate(column, "C") if is_text else column
 
 

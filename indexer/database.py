@@ -83,10 +83,10 @@ class Database(ABC):
     def reading(self) -> Iterator[Connection]:
         """Give one snapshot: every statement inside the block sees the same committed state."""
         if self._snapshot is not None:
-            with self._named_errors():
+            with self.named_errors():
                 yield self._snapshot
             return
-        with self._named_errors(), self._reading_engine.connect() as connection, connection.begin():
+        with self.named_errors(), self._reading_engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -101,7 +101,7 @@ class Database(ABC):
     def writing(self) -> Iterator[Connection]:
         """Give one transaction, committed durably when the block ends and undone if it raises."""
         writer = self._engine.execution_options(writes=True)
-        with self._named_errors(), writer.connect() as connection, connection.begin():
+        with self.named_errors(), writer.connect() as connection, connection.begin():
             yield connection
             failpoint("transaction.before_commit")
         failpoint("transaction.after_commit")
@@ -130,14 +130,14 @@ class Database(ABC):
 
     def migrate(self) -> None:
         """Bring the schema to this version's revision, in one transaction; create what is missing."""
-        with self._named_errors():
+        with self.named_errors():
             self._prepare()
         if self.revision() == SCHEMA_REVISION:
             return
         from alembic import command
         from alembic.config import Config
 
-        with self._named_errors(), self._engine.connect() as connection, connection.begin():
+        with self.named_errors(), self._engine.connect() as connection, connection.begin():
             config = Config()
             config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
             config.attributes["connection"] = connection
@@ -145,7 +145,8 @@ class Database(ABC):
             failpoint("migrate.before_commit")
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def named_errors(self) -> Iterator[None]:
+        """Name what the driver raises inside the block, and values that cannot be read."""
         try:
             yield
         except exc.DBAPIError as error:

@@ -1,6 +1,6 @@
 """From files that were read to the rows that describe them: which label and attributes each one gets."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from indexer.checksums import file_checksum
-from indexer.contents import require_sound_files
+from indexer.contents import sound_files
 from indexer.encoding import ReadFile
 from indexer.store import Store
 from indexer.survey import Survey
@@ -104,19 +104,23 @@ def replace_rows(
     """
     for paths in _parts(map(store.stored_path, removed)):
         _delete(connection, paths)
+    held: set[bytes] = set()
     for part in _parts(rows):
-        require_sound_files(connection, Item.sha256.in_({row.sha256 for row in part}))  # their former homes
-        _delete(connection, [row.path for row in part])
+        replaced = _delete(connection, [row.path for row in part])
+        inherited = {row.sha256 for row in part if row.path not in replaced} - held
+        deque(sound_files(connection, Item.sha256.in_(inherited)), maxlen=0)
+        held |= inherited
         wanted = select(Item.sha256, Item.id).where(Item.sha256.in_({row.sha256 for row in part}))
         ids = {row.sha256: row.id for row in connection.execute(wanted)}
         connection.execute(insert(File), [row.values(ids[row.sha256]) for row in part])
 
 
-def _delete(connection: Connection, paths: Sequence[str]) -> None:
-    """Delete the rows of these paths, as stored."""
-    require_sound_files(connection, File.path.in_(paths))
+def _delete(connection: Connection, paths: Sequence[str]) -> set[str]:
+    """Delete the rows of these paths, as stored; return of which there were any."""
+    found = {row.path for row in sound_files(connection, File.path.in_(paths))}
     delete_one = delete(File).where(File.path == bindparam("gone"))
     connection.execute(delete_one, [{"gone": path} for path in paths])
+    return found
 
 
 def _parts(entries: Iterable[T]) -> Iterator[list[T]]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
-from indexer.checksums import file_checksum
+from indexer.assigned_labels import give_label
 from indexer.committed import require_generation
 from indexer.contents import sound_files
 from indexer.errors import UsageRefused
@@ -13,7 +13,7 @@ from indexer.generations import commit_generation
 from indexer.remote import Place, absolute, holds
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.tables import AssignedLabel, Catalogue, Exclusion, File, Item, Rejection
+from indexer.tables import Catalogue, Exclusion, File, Rejection
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,11 @@ def assign_label(store: Store, path: Place, label: str) -> list[str]:
     with store.writing(), store.database.writing() as connection:
         require_generation(connection, store)
         stored = store.stored_path(absolute(path))
-        item = connection.execute(
-            select(Item.id, Item.sha256).join(File, File.item_id == Item.id).where(File.path == stored)
-        ).first()
-        if item is None:
+        file = next(sound_files(connection, File.path == stored), None)
+        if file is None:
             raise UsageRefused(f"the index holds no file {path}", "run `index build` if it is new")
-        connection.execute(delete(AssignedLabel).where(AssignedLabel.sha256 == item.sha256))
-        connection.execute(insert(AssignedLabel).values(sha256=item.sha256, label=label))
-        files = list(sound_files(connection, File.item_id == item.id))
-        for file in files:
-            facts = (file.size_bytes, file.mtime_ns, label, file.attributes)
-            checksum = file_checksum(file.path, item.sha256, *facts)
-            connection.execute(update(File).where(File.id == file.id).values(label=label, checksum=checksum))
-    return sorted(store.shown_path(file.path) for file in files)
+        paths = give_label(connection, file.sha256, label)
+    return sorted(map(store.shown_path, paths))
 
 
 def remove(store: Store, paths: Sequence[Place], settings: Settings) -> Removal:

@@ -1,6 +1,7 @@
 """Files whose catalogue's row is lost: they go to a catalogue that they lie in, or the folder that holds them all."""
 
 from collections import defaultdict
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -30,7 +31,8 @@ def adopt_files(connection: Connection, store: Store) -> list[str]:
         else:
             homeless[catalogue_id].append(absolute)
     said = []
-    for catalogue_id, files in homeless.items():
+    # What is no id any more comes last, so that the one it is given is nobody's.
+    for catalogue_id, files in sorted(homeless.items(), key=lambda lost: not _is_id(lost[0])):
         folder = common_folder(files)
         taken = next((one for one, root in known.items() if root == folder), None)
         if taken is not None:
@@ -38,11 +40,19 @@ def adopt_files(connection: Connection, store: Store) -> list[str]:
                 update(File).where(File.catalogue_id == catalogue_id).values(catalogue_id=taken)
             )
             continue
-        row = {"id": catalogue_id, "path": store.stored_path(folder), "kind": FOLDER, "exclude": []}
-        connection.execute(insert(Catalogue).values(row))
-        known[catalogue_id] = folder
+        row: dict[str, Any] = {"path": store.stored_path(folder), "kind": FOLDER, "exclude": []}
+        if _is_id(catalogue_id):
+            row["id"] = catalogue_id
+        given = connection.execute(insert(Catalogue).values(row).returning(Catalogue.id)).scalar_one()
+        connection.execute(update(File).where(File.catalogue_id == catalogue_id).values(catalogue_id=given))
+        known[given] = folder
         said.append(
             f"took {folder} for the catalogue of {len(files)} files, whose own row is lost: "
             "run `index build FOLDER` with what it was"
         )
     return said
+
+
+def _is_id(value: object) -> bool:
+    """Tell whether a damaged row still holds a number there."""
+    return isinstance(value, int)

@@ -87,7 +87,7 @@ class PostgresDatabase(Database):
     def alone(self) -> Iterator[None]:
         """Hold a lock that lasts as long as one connection does."""
         with ExitStack() as stack:
-            with self._named_errors():
+            with self.named_errors():
                 held = stack.enter_context(self._engine.connect())
                 held = held.execution_options(isolation_level="AUTOCOMMIT")
                 if not held.execute(text(f"SELECT pg_try_advisory_lock({_COMMAND})")).scalar_one():

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, select
 
-from indexer.assigned_labels import restore
+from indexer.assigned_labels import restore_labels
 from indexer.bucket_scan import has_objects
 from indexer.build import build
 from indexer.check import (
@@ -96,7 +96,7 @@ def repair(store: Store, settings: Settings) -> RepairReport:
         return report
     if {MALFORMED, UNREADABLE} & {finding.kind for finding in _damage(report.found)}:
         with store.locked():
-            report.done.append(salvage(store))
+            report.done += salvage(store)
     with store.writing():
         generation = _newest_readable_generation(store, report.done)
         damage = _damage(_check_again(store))
@@ -173,7 +173,7 @@ def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None
                     connection.execute(delete(Embedding).where(Embedding.item_id == id_))
             if finding.kind.endswith("-damaged") and finding.ids:
                 done.append(f"dropped what hangs on {len(finding.ids)} rows ({finding.kind})")
-        done += restore(connection)
+        done += restore_labels(connection)
         done += adopt_files(connection, store)
         _drop_orphans(connection)
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from difflib import SequenceMatcher
@@ -9,22 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table
-from sqlalchemy.dialects.sqlite import dialect
 
 from indexer import durable
 from indexer.errors import StoreDamaged, os_errors
+from indexer.salvaged_values import mended
+from indexer.set_aside import write_aside
 from indexer.sqlite import SqliteDatabase
 from indexer.store import SALVAGED_FILE, Store
 from indexer.tables import Base
 
+Rows = list[dict[str, Any]]
 LOGS = ("-wal", "-shm")
 # The second is what Python makes of SQLite's own message where that quotes a damaged name.
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
-_DIALECT = dialect()
 SAME_DEFINITION = 0.9  # of its characters: those of different tables share 0.77 at most
 
 
-def salvage(store: Store) -> str:
+def salvage(store: Store) -> list[str]:
     """Put a new database in place of a malformed one; say what was saved.
 
     Call it under the writer's lock. Until the last rename the malformed database stays where it is, so a salvage
@@ -38,7 +40,7 @@ def salvage(store: Store) -> str:
     if not isinstance(database, SqliteDatabase):
         raise StoreDamaged(f"{database.where} cannot be salvaged from here", "restore the server's backup")
     fresh = SqliteDatabase(store.path / SALVAGED_FILE)
-    with os_errors(f"salvaging {database.path}"):
+    with os_errors(f"salvaging {database.path}"), fresh.named_errors():
         for suffix in ("", *LOGS):
             durable.unlink(_beside(fresh.path, suffix))
         fresh.migrate()
@@ -50,16 +52,19 @@ def salvage(store: Store) -> str:
             target.execute("PRAGMA journal_mode=DELETE")
         with suppress(*UNREADABLE), closing(sqlite3.connect(database.path)) as damaged:
             damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        left = [row for _, rows in copied.values() for row in rows]
+        name = write_aside(store.path, "rows", left) if left else ""
         aside = _set_aside(database.path)
         for suffix in LOGS:  # SQLite would apply the old file's log to the new one
             durable.unlink(_beside(database.path, suffix))
         durable.replace(fresh.path, database.path)
     saved = ", ".join(f"{count} {name}" for name, (count, _) in copied.items() if count)
-    lost = ", ".join(f"{count} {name}" for name, (_, count) in copied.items() if count)
-    return (
-        f"saved {saved or 'nothing'} of the malformed database, which is kept as {aside.name}"
-        + f"; not what was written, and not saved: {lost}" * bool(lost)
-    )
+    done = [f"saved {saved or 'nothing'} of the malformed database, which is kept as {aside.name}"]
+    if left:
+        tables = Counter(row["table"] for row in left)
+        counts = ", ".join(f"{count} {table}" for table, count in tables.items())
+        done.append(f"set rows aside in {name} that do not say any more what they said: {counts}")
+    return done
 
 
 def _set_aside(database: Path) -> Path:
@@ -79,23 +84,23 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}{suffix}")
 
 
-def _copy_rows(source_path: Path, target: sqlite3.Connection, table: Table) -> tuple[int, int]:
-    """Copy every row that the schema accepts and whose values can have been written; count them, and what was left."""
-    readers = {column.name: column.type.result_processor(_DIALECT, None) for column in table.columns}
-    copied = left = 0
+def _copy_rows(source_path: Path, target: sqlite3.Connection, table: Table) -> tuple[int, Rows]:
+    """Copy every row that says what it said and that the schema accepts; return how many, and the others."""
+    copied = 0
+    left: Rows = []
     with target:
         for row in _readable_rows(source_path, table, _definition(target, table)):
             names, marks = ", ".join(row), ", ".join("?" for _ in row)
+            statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  (our own names)
             try:
-                for name, value in row.items():
-                    if read := readers[name]:
-                        read(value)
-                statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  (our own names)
-                target.execute(statement, (*row.values(),))
-            except (sqlite3.Error, TypeError, ValueError):  # not a row that was written by us
-                left += 1
-            else:
-                copied += 1
+                values = mended(table, row)
+                if values is not None:
+                    target.execute(statement, (*values.values(),))
+                    copied += 1
+                    continue
+            except sqlite3.IntegrityError:  # there is one like it, or it is not of its table
+                pass
+            left.append({"table": table.name} | row)
     return copied, left
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ def set_aside_decisions(connection: Connection, folder: Path, ids: Sequence[int]
     open to be decided anew. The file is durable before the rows go, and is named by its content: a repair that is
     killed in between writes the same file again.
     """
-    name, rows = _write_aside(connection, folder, Decision.__tablename__, ids)
+    rows = [_raw_row(connection, Decision.__tablename__, id_) for id_ in ids]
+    name = write_aside(folder, Decision.__tablename__, rows)
     pairs = {(row["first_sha256"], row["second_sha256"]) for row in rows if _was_newest(connection, row)}
     for id_ in ids:
         connection.execute(delete(Decision).where(Decision.id == id_))
@@ -37,23 +39,21 @@ def set_aside_decisions(connection: Connection, folder: Path, ids: Sequence[int]
 
 def set_aside_listings(connection: Connection, folder: Path, ids: Sequence[int]) -> str:
     """Move the rows ``ids`` of the lists into a file of ``folder``, as `set_aside_decisions` does; say what was done."""
-    name, rows = _write_aside(connection, folder, Listing.__tablename__, ids)
+    rows = [_raw_row(connection, Listing.__tablename__, id_) for id_ in ids]
+    name = write_aside(folder, Listing.__tablename__, rows)
     for id_ in ids:
         connection.execute(delete(Listing).where(Listing.id == id_))
     return f"set {len(rows)} damaged listings aside in {name}; list these pictures again"
 
 
-def _write_aside(
-    connection: Connection, folder: Path, table: str, ids: Sequence[int]
-) -> tuple[str, list[dict[str, Any]]]:
-    """Write rows, a JSON document a line, into a durable file named by its content; return its name, and the rows."""
-    rows = [_raw_row(connection, table, id_) for id_ in ids]
+def write_aside(folder: Path, what: str, rows: Sequence[dict[str, Any]]) -> str:
+    """Write rows, a JSON document a line, into a durable file named by its content; return its name."""
     lines = "".join(
-        f"{json.dumps({name: _readable(value) for name, value in row.items()})}\n" for row in rows
+        f"{json.dumps({name: _readable(name, value) for name, value in row.items()})}\n" for row in rows
     )
-    name = f"{table}-set-aside-{hashlib.sha256(lines.encode()).hexdigest()[:12]}.jsonl"
+    name = f"{what}-set-aside-{hashlib.sha256(lines.encode()).hexdigest()[:12]}.jsonl"
     replace_file(folder / name, lines.encode())
-    return name, rows
+    return name
 
 
 def _raw_row(connection: Connection, table: str, id_: int) -> dict[str, Any]:
@@ -72,5 +72,7 @@ def _was_newest(connection: Connection, row: dict[str, Any]) -> bool:
     return row["id"] in {connection.execute(statement).scalar_one() for statement in newest}
 
 
-def _readable(value: object) -> object:
-    return value.hex() if isinstance(value, bytes) else value
+def _readable(name: str, value: object) -> object:
+    if isinstance(value, bytes):
+        return os.fsdecode(value) if name.endswith("path") else value.hex()
+    return value

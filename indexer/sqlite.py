@@ -145,11 +145,12 @@ class SqliteDatabase(Database):
         return "mode=ro" if self._wal.exists() and self._wal.stat().st_size else "mode=ro&immutable=1"
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def named_errors(self) -> Iterator[None]:
+        """Name what SQLite raises inside the block too, of a connection that was not SQLAlchemy's."""
         try:
-            with super()._named_errors():
+            with super().named_errors():
                 yield
-        except sqlite3.Error as error:  # of a connection that was not SQLAlchemy's
+        except sqlite3.Error as error:
             raise self._name(error) from error
 
     def _name(self, error: Exception) -> IndexerError:

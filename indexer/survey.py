@@ -68,6 +68,7 @@ def survey(
         EngineUnavailable, PermissionRefused: an object store cannot be listed.
     """
     with store.database.reading() as connection:
+        require_agreement(connection)
         previous = current_generation(connection)
         encoder = read_encoder(_encoder_source(connection, store, settings, previous))
         is_new = _encoder_row(connection, encoder) is None
@@ -77,7 +78,6 @@ def survey(
         encoder_id = _register_encoder(connection, store, encoder)
         ids = register_catalogues(connection, store, catalogues, exclude)
     with store.database.reading() as connection:
-        require_agreement(connection)
         listings = list_catalogues(connection, store, ids, encoder.spec.preprocess.view)
         facts = {path: fact for listing in listings for path, fact in listing.facts.items()}
         if labels is not None:

@@ -28,7 +28,7 @@ SCHEMA_REVISION = "0006"
 KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 # Raised when what is stored beside the schema (checksums, FAISS files) changes its meaning.
 FORMAT_VERSION = 1
-CATALOGUE_KINDS = FOLDER, MANIFEST = ("folder", "manifest")
+FOLDER, MANIFEST = "folder", "manifest"  # kinds of catalogues
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite only counts up INTEGER keys
 
@@ -48,7 +48,7 @@ class Catalogue(Base):
     __tablename__ = "catalogues"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     path: Mapped[str] = mapped_column(FilePath, unique=True)
-    kind: Mapped[str] = mapped_column(Exact(String(16), words=CATALOGUE_KINDS))
+    kind: Mapped[str] = mapped_column(Exact(String(16)))
     exclude: Mapped[list[str]] = mapped_column(Exact(JSON(), list))
 
 
@@ -171,7 +171,7 @@ class VectorCollection(Base):
     __tablename__ = "vector_collections"
     name: Mapped[str] = mapped_column(Exact(String(64)), primary_key=True)
     url: Mapped[str] = mapped_column(Exact(Text()))
-    applied: Mapped[int | None] = mapped_column(BigInteger)
+    applied: Mapped[int | None] = mapped_column(Exact(BigInteger(), nullable=True))
 
 
 class VectorChange(Base):

@@ -5,9 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from indexer import Index
+from indexer.checksums import file_checksum
+from indexer.contents import sound_files
 from indexer.errors import StoreDamaged
+from indexer.store import Store
+from indexer.tables import AssignedLabel, File
 from tests.indexer.shop import ALL, PICTURES, changed, healed, told
 from tests.pictures import save
 
@@ -59,9 +64,28 @@ def test_a_given_label_that_damage_changed_is_taken_from_the_files_that_carry_it
     with pytest.raises(StoreDamaged, match="1 files have another label than was given to their content"):
         build()
     assert [kind for _, kind, _ in told()] == ["label-damaged"]
-    assert healed()[0] == "took 1 labels that were given from the files that carry them"
+    assert healed()[0] == "gave shop/2.png the label 'mug' again, which its files carry, for 'muf'"
     build()
     assert labels() == before
     changed("DELETE FROM files WHERE path = x'" + b"shop/2.png".hex() + "'")
     build()
     assert labels() == before
+
+
+def test_where_files_that_are_sound_carry_two_labels_a_repair_leaves_one(place: Path) -> None:
+    """As a version left it that wrote a damaged label down as sound, in one of two catalogues."""
+    shutil.copy(PLACE, "shop/copy.png")
+    build()
+    with Index(".") as index:
+        index.label(PLACE, "mug")
+    with Store(Path(".index")).database.writing() as connection:
+        (file,) = sound_files(connection, File.path == "shop/copy.png")
+        checksum = file_checksum(
+            file.path, file.sha256, file.size_bytes, file.mtime_ns, "muf", file.attributes
+        )
+        connection.execute(update(File).where(File.id == file.id).values(label="muf", checksum=checksum))
+        connection.execute(update(AssignedLabel).values(label="muf"))
+    healed()
+    build()
+    with Index(".", jobs=1) as index:
+        assert [match.label for match in index.query(PLACE, k=2)] == ["mug", "mug"]

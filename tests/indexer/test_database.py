@@ -11,7 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects import postgresql
 
+from indexer.copy_database import _by_bytes
 from indexer.errors import (
     IndexerError,
     IndexNotFound,
@@ -22,7 +24,7 @@ from indexer.errors import (
     StoreLocked,
 )
 from indexer.sqlite import LOW_SPACE_BYTES, SqliteDatabase
-from indexer.tables import SCHEMA_REVISION
+from indexer.tables import SCHEMA_REVISION, Base
 
 
 @pytest.fixture
@@ -239,3 +241,12 @@ def test_names_that_mean_something_in_a_url_are_names(tmp_path: Path) -> None:
     folder.mkdir()
     SqliteDatabase(folder / "catalog.db").migrate()
     assert [path.name for path in folder.iterdir()] == ["catalog.db"]
+
+
+def test_every_text_key_is_copied_in_the_order_of_its_bytes_whatever_language_a_server_has() -> None:
+    keys = [column for table in Base.metadata.sorted_tables for column in table.primary_key]
+    text = [key for key in keys if key.type.compile(postgresql.dialect()).startswith(("VARCHAR", "TEXT"))]
+    assert {str(key) for key in text} >= {"embeddings.space", "faiss_files.space", "watermarks.name"}
+    collated = [key for key in keys if str(_by_bytes(key, "postgresql")).endswith('COLLATE "C"')]
+    assert collated == text
+    assert all(_by_bytes(key, "sqlite") is key for key in keys)

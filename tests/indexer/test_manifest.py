@@ -5,6 +5,8 @@ import pytest
 
 from indexer.errors import PermissionRefused, UsageRefused
 from indexer.manifest import Facts, read_manifest
+from tests.conftest import Command
+from tests.pictures import save
 from tests.trust.in_process import modes_obeyed
 
 
@@ -98,3 +100,17 @@ def test_a_parquet_file_is_refused_wherever_it_is_broken(tmp_path: Path) -> None
         except UsageRefused:
             refused += 1
     assert refused > 20
+
+
+def test_a_zero_byte_in_a_path_is_a_rejection_and_stays_one(index: Command, workplace: Path) -> None:
+    save(workplace / "one.png", 1)
+    names = ("one.png", "two\0.png", "s3://bucket/three\0.png")
+    (workplace / "shop.csv").write_text("path,label\n" + "".join(f"{name},cup\n" for name in names))
+    for _ in range(2):
+        built = index("build", "shop.csv", "--json")
+        assert (built.code, [entry["reason"] for entry in built.json()["rejected"]]) == (
+            3,
+            ["not-a-file", "missing"],
+        )
+    assert index("status").code == 0
+    assert index("check").code == 0

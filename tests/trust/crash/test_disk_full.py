@@ -1,7 +1,9 @@
 """Real full disks: a tmpfs with too little room, or with room for too few files."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -79,3 +81,20 @@ def test_on_a_disk_without_a_free_byte_the_command_line_still_answers(
     case.assert_query_answers()
     assert case.build().code == NO_SPACE
     case.assert_query_answers()
+
+
+@pytest.mark.parametrize("room", [0, 64, 256, PLENTY])
+def test_without_space_a_damaged_database_stays_as_it_is_until_there_is_some(
+    stage: Stage, disk: Tmpfs, room: int
+) -> None:
+    case = case_on(disk, stage, INCREMENTAL)
+    with closing(sqlite3.connect(case.store / "catalog.db")) as database, database:
+        database.execute("UPDATE files SET attributes = 'null' WHERE id = (SELECT min(id) FROM files)")
+    disk.limit(free_bytes=room * KIB)
+    repair = ("check", "--repair")
+    ended = case.stage.server.run(*repair, cwd=case.folder)
+    assert "Traceback" not in ended.err
+    assert ended.code == NO_SPACE or (ended.code, room) == (0, PLENTY)
+    disk.free_space()
+    assert case.stage.server.run(*repair, cwd=case.folder).code == 0
+    assert case.stage.server.run("check", cwd=case.folder).code == 0
