@@ -6,7 +6,7 @@ from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, bindparam, delete, insert
 
 from indexer.build_report import BuildReport
 from indexer.catalogue import require_there
@@ -86,7 +86,9 @@ def _commit(
     def change(connection: Connection) -> None:
         replace_rows(connection, store, removed, chain(first, rows))
         connection.execute(delete(Rejection).where(Rejection.catalogue_id.in_(scanned)))
-        if rejected:
+        if rejected:  # which another catalogue may have told of
+            told = delete(Rejection).where(Rejection.path == bindparam("told"))
+            connection.execute(told, [{"told": entry.path} for entry in rejected])
             connection.execute(insert(Rejection), [asdict(entry) for entry in rejected])
 
     return commit_generation(

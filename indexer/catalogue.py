@@ -119,7 +119,7 @@ def list_catalogues(connection: Connection, store: Store, ids: Sequence[int], vi
             )
             listing = Listing(row["id"], root, FOLDER, scan, exclude=row["exclude"], excluded=excluded)
         else:
-            listing = _list(row["id"], root, row["exclude"], excluded, view)
+            listing = _list(row["id"], root, row["kind"], row["exclude"], excluded, view)
         if seen:
             listing.scan.files = [found for found in listing.scan.files if found.path not in seen]
             listing.scan.odd = [odd for odd in listing.scan.odd if odd.path not in seen]
@@ -145,15 +145,16 @@ def _looks(connection: Connection, store: Store, id_: int) -> dict[str, Look]:
     return {store.absolute_path(path): (size_bytes, mtime_ns) for path, size_bytes, mtime_ns in rows}
 
 
-def _list(id_: int, root: str, exclude: Sequence[str], excluded: frozenset[str], view: View) -> Listing:
-    """Look at what lies on this machine; the disk says of which kind it is."""
+def _list(
+    id_: int, root: str, kind: str, exclude: Sequence[str], excluded: frozenset[str], view: View
+) -> Listing:
     path = Path(root)
-    if path.is_file() and is_manifest(path):
+    if kind == MANIFEST and path.is_file():
         facts = {target: fact for target, fact in read_manifest(path).items() if target not in excluded}
-        return Listing(id_, root, MANIFEST, _stat_all(facts), facts)
-    if path.is_dir():
+        return Listing(id_, root, kind, _stat_all(facts), facts)
+    if kind == FOLDER and path.is_dir():
         scan = scan_folder(root, exclude, excluded, view)
-        return Listing(id_, root, FOLDER, scan, exclude=exclude, excluded=excluded)
+        return Listing(id_, root, kind, scan, exclude=exclude, excluded=excluded)
     raise UsageRefused(f"the catalogue {root} is gone", f"bring it back, or run `index remove {root}`")
 
 

@@ -39,7 +39,7 @@ from indexer.duplicates.undo import finish
 from indexer.engine.changes import note_gone
 from indexer.errors import EngineUnavailable, IndexNotFound, PermissionRefused, StoreDamaged, UsageRefused
 from indexer.generations import commit_generation, no_change
-from indexer.lost_catalogues import adopt_files
+from indexer.lost_catalogues import adopt_files, forget_empty
 from indexer.remote import Place, is_remote, place_of
 from indexer.salvage import salvage
 from indexer.set_aside import set_aside_decisions, set_aside_listings
@@ -102,10 +102,13 @@ def repair(store: Store, settings: Settings) -> RepairReport:
         damage = _damage(_check_again(store))
         can_encode = all(finding.kind != ENCODER_DIFFERS for finding in damage)
         reachable = _reachable_catalogues(store) if can_encode else {}
-        _drop_rows(store, damage, report.done)
+        adopted = _drop_rows(store, damage, report.done)
         if generation is not None:
             _drop_lost_files(store, generation, reachable, report.done)
     _rebuild(store, generation, reachable, settings, report.done)
+    if adopted:
+        with store.writing(), store.database.writing() as connection:
+            report.done += [adopted[id_] for id_ in sorted(forget_empty(connection, adopted))]
     report.left = _damage(check(store))
     return report
 
@@ -151,8 +154,11 @@ def _newest_readable_generation(store: Store, done: list[str]) -> Committed | No
                 done.append(f"dropped a generation: {error}")
 
 
-def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None:
-    """Delete the rows that are not what was written, and what hangs on them; set decisions aside."""
+def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> dict[int, str]:
+    """Delete the rows that are not what was written, and what hangs on them; set decisions aside.
+
+    Return the catalogues that files without one were given, each with what is to be said of it.
+    """
     with store.database.writing() as connection:
         for finding in damage:
             if finding.kind == DECISION_DAMAGED:
@@ -174,8 +180,9 @@ def _drop_rows(store: Store, damage: Iterable[Finding], done: list[str]) -> None
             if finding.kind.endswith("-damaged") and finding.ids:
                 done.append(f"dropped what hangs on {len(finding.ids)} rows ({finding.kind})")
         done += restore_labels(connection)
-        done += adopt_files(connection, store)
+        adopted = adopt_files(connection, store)
         _drop_orphans(connection)
+    return adopted
 
 
 def _drop_orphans(connection: Connection) -> None:

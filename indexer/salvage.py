@@ -21,8 +21,6 @@ from indexer.tables import Base
 
 Rows = list[dict[str, Any]]
 LOGS = ("-wal", "-shm")
-# The second is what Python makes of SQLite's own message where that quotes a damaged name.
-UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 SAME_DEFINITION = 0.9  # of its characters: those of different tables share 0.77 at most
 
 
@@ -50,7 +48,7 @@ def salvage(store: Store) -> list[str]:
                 table.name: _copy_rows(database.path, target, table) for table in Base.metadata.sorted_tables
             }
             target.execute("PRAGMA journal_mode=DELETE")
-        with suppress(*UNREADABLE), closing(sqlite3.connect(database.path)) as damaged:
+        with suppress(sqlite3.Error, UnicodeDecodeError), closing(sqlite3.connect(database.path)) as damaged:
             damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         left = [row for _, rows in copied.values() for row in rows]
         name = write_aside(store.path, "rows", left) if left else ""
@@ -119,7 +117,7 @@ def _readable_rows(path: Path, table: Table, definition: str) -> Iterator[dict[s
     seen: set[int] = set()
     for order in ("ASC", "DESC"):
         try:
-            with closing(sqlite3.connect(path)) as source:
+            with SqliteDatabase(path).named_errors(), closing(sqlite3.connect(path)) as source:
                 source.text_factory = _lenient_text
                 # One damaged definition does not hide the other tables.
                 source.execute("PRAGMA writable_schema=ON")
@@ -136,12 +134,17 @@ def _readable_rows(path: Path, table: Table, definition: str) -> Iterator[dict[s
                     if rowid in seen:
                         break
                     seen.add(rowid)
-                    yield {
+                    found = {
                         name: value for name, value in zip(names, row, strict=True) if name in table.columns
                     }
+                    if (
+                        found.get("id", rowid) is None
+                    ):  # its definition is damaged: it is no other name of this
+                        found["id"] = rowid
+                    yield found
                 else:
                     return
-        except UNREADABLE:
+        except StoreDamaged:  # and nothing else: a disk that is full now is no reason to lose rows
             continue
 
 

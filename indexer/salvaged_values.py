@@ -1,21 +1,23 @@
 """What a salvage makes of a row in which a value is not of its column's type."""
 
+import os
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import JSON, Column, Table
 from sqlalchemy.dialects.sqlite import dialect
 
 from indexer.column_types import stored_type
-from indexer.tables import FOLDER, now
+from indexer.manifest import is_manifest
+from indexer.tables import FOLDER, MANIFEST, now
 
 _DIALECT = dialect()
 # Nothing hangs on these, nor on when a row was written: the row says what it says without them.
 _SPARE = {
     "encoders.name": "",
     "encoders.version": "",
-    "catalogues.kind": FOLDER,
     "vector_collections.applied": None,  # it is filled again
 }
 
@@ -35,6 +37,8 @@ def mended(table: Table, row: dict[str, Any]) -> dict[str, Any] | None:
             values[name] = _empty(column)
         elif name.endswith("_at"):
             values[name] = now()
+        elif f"{table.name}.{name}" == "catalogues.kind" and isinstance(row["path"], bytes):
+            values[name] = MANIFEST if is_manifest(Path(os.fsdecode(row["path"]))) else FOLDER
         elif f"{table.name}.{name}" in _SPARE:
             values[name] = _SPARE[f"{table.name}.{name}"]
         else:

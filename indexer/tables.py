@@ -28,7 +28,7 @@ SCHEMA_REVISION = "0006"
 KNOWN_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 # Raised when what is stored beside the schema (checksums, FAISS files) changes its meaning.
 FORMAT_VERSION = 1
-FOLDER, MANIFEST = "folder", "manifest"  # kinds of catalogues
+CATALOGUE_KINDS = FOLDER, MANIFEST = "folder", "manifest"
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite only counts up INTEGER keys
 
@@ -48,7 +48,7 @@ class Catalogue(Base):
     __tablename__ = "catalogues"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     path: Mapped[str] = mapped_column(FilePath, unique=True)
-    kind: Mapped[str] = mapped_column(Exact(String(16)))
+    kind: Mapped[str] = mapped_column(Exact(String(16), words=CATALOGUE_KINDS))
     exclude: Mapped[list[str]] = mapped_column(Exact(JSON(), list))
 
 
@@ -108,7 +108,7 @@ class Rejection(Base):
     """A file that could not be indexed, and why; not tried again until it changes."""
 
     __tablename__ = "rejections"
-    path: Mapped[str] = mapped_column(FilePath, primary_key=True)
+    path: Mapped[str] = mapped_column(FilePath(of_no_file=True), primary_key=True)
     catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogues.id"), index=True)
     size_bytes: Mapped[int] = mapped_column(Exact(BigInteger()))
     mtime_ns: Mapped[int] = mapped_column(Exact(BigInteger()))

@@ -122,9 +122,7 @@ def _newest_run(connection: Connection) -> str | None:
 
 def _rows(connection: Connection, store: Store, *conditions: Any) -> list[Disposed]:
     try:
-        rows = connection.execute(select(Disposal.__table__).where(*conditions).order_by(Disposal.id)).all()
-        if any("\0" in f"{row.path}{row.keep_path}{row.trash_path}" for row in rows):
-            raise ValueError("no path holds a zero byte")
+        rows = connection.execute(select(Disposal.__table__).where(*conditions).order_by(Disposal.id))
         return [
             Disposed(
                 row.id,

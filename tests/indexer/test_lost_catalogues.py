@@ -79,3 +79,21 @@ def test_two_lost_catalogues_of_one_folder_become_one(index: Command, catalogue:
     assert index("check", "--repair").code == 0
     assert sorted(catalogues()) == ["catalogue/cup", "other"]
     assert "11 unchanged" in index("build").out
+
+
+def test_a_file_whose_catalogue_is_known_after_all_leaves_none_behind(
+    index: Command, catalogue: Path, workplace: Path
+) -> None:
+    """Its manifest names it: the folder in which it lies was never asked for."""
+    rows = "".join(f"{path.relative_to(workplace)},cup\n" for path in sorted(catalogue.rglob("*.jpg"))[:5])
+    (workplace / "shop.csv").write_text(f"path,label\n{rows}")
+    assert index("build", "shop.csv").code == 0
+    for damage in ("7", "x'ff00'"):
+        with closing(sqlite3.connect(".index/catalog.db")) as database, database:
+            database.execute(
+                f"UPDATE files SET catalogue_id = {damage} WHERE id = (SELECT min(id) FROM files)"
+            )
+        assert index("check").code == 12
+        repaired = index("check", "--repair")
+        assert (repaired.code, "took " in repaired.out) == (0, False)
+        assert index("build", "--json").json()["found"] == 5

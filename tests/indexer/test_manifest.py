@@ -114,3 +114,19 @@ def test_a_zero_byte_in_a_path_is_a_rejection_and_stays_one(index: Command, work
         )
     assert index("status").code == 0
     assert index("check").code == 0
+
+
+def test_a_manifest_that_is_a_link_to_a_file_of_any_name_is_one(index: Command, workplace: Path) -> None:
+    save(workplace / "one.png", 1)
+    (workplace / "blob").write_text(f"path,label\n{workplace}/one.png,cup\n")
+    (workplace / "shop.csv").symlink_to("blob")
+    assert [index("build", *named, "--json").json()["found"] for named in (["shop.csv"], [])] == [1, 1]
+
+
+def test_a_broken_file_of_two_manifests_is_rejected_by_both(index: Command, workplace: Path) -> None:
+    save(workplace / "one.png", 1)
+    (workplace / "broken.png").write_bytes(b"no picture")
+    for name in ("a.csv", "b.csv", "a.csv"):
+        (workplace / name).write_text("path\none.png\nbroken.png\n")
+        assert index("build", name).code == 3
+    assert index("check").code == 0

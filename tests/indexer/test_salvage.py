@@ -126,6 +126,36 @@ def test_a_row_is_saved_without_what_it_can_spare_and_else_set_aside_and_told(
     assert found["queries"][0]["results"][0]["label"] == "mug"
 
 
+@pytest.mark.parametrize("table", ["catalogues", "files", "encoders"])
+def test_rows_whose_number_is_no_other_name_of_their_place_keep_it(
+    index: Command, catalogue: Path, table: str
+) -> None:
+    assert index("build", catalogue, "--exclude", "ewer").code == 0
+    with closing(sqlite3.connect(".index/catalog.db")) as database, database:
+        before = database.execute(f"SELECT * FROM {table}").fetchall()
+        database.execute("PRAGMA writable_schema=ON")
+        damage = "UPDATE sqlite_master SET sql = replace(sql, 'id INTEGER', 'id INTEGDR') WHERE name = ?"
+        assert database.execute(damage, (table,)).rowcount == 1
+    assert index("check").code == 12
+    repaired = index("check", "--repair")
+    assert (repaired.code, "encoded 0 pictures" in repaired.out) == (0, True)
+    with closing(sqlite3.connect(".index/catalog.db")) as database:
+        assert database.execute(f"SELECT * FROM {table}").fetchall() == before
+    assert not list(Path(".index").glob("*-set-aside-*"))
+
+
+def test_a_kind_of_catalogue_that_is_none_is_found_and_is_again_what_the_path_says(
+    index: Command, catalogue: Path, workplace: Path
+) -> None:
+    rows = "".join(f"{path.relative_to(workplace)},cup\n" for path in sorted(catalogue.rglob("*.jpg"))[:5])
+    Path("shop.csv").write_text(f"path,label\n{rows}")
+    assert index("build", "shop.csv").code == 0
+    relaxed("catalogues", "UPDATE catalogues SET kind = 'manigest'")
+    assert index("check").code == 12
+    assert index("check", "--repair").code == 0
+    assert index("build", "--json").json()["unchanged"] == 5
+
+
 def relaxed(table: str, statement: str) -> None:
     """Change a table whose definition forbids nothing meanwhile, as damage may."""
     with closing(sqlite3.connect(".index/catalog.db")) as database:

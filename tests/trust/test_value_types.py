@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects import sqlite
 
+from indexer.column_types import FilePath
 from indexer.tables import Base, VectorCollection
 from tests.pictures import make_catalogue
 from tests.tiny_encoder import write_tiny_encoder
@@ -99,6 +100,8 @@ def others(table: Table) -> Iterator[tuple[str, str]]:
         if column.name != "id":
             yield column.name, "NULL"
             yield column.name, "'text'" if _is_binary(column) else "x'ff00'"
+            if isinstance(column.type, FilePath):
+                yield column.name, "x'6100'"
 
 
 def _is_binary(column: "Column[object]") -> bool:

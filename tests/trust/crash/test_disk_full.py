@@ -83,18 +83,23 @@ def test_on_a_disk_without_a_free_byte_the_command_line_still_answers(
     case.assert_query_answers()
 
 
-@pytest.mark.parametrize("room", [0, 64, 256, PLENTY])
+@pytest.mark.parametrize(
+    "room",
+    [{"free_bytes": room * KIB} for room in (0, 64, 256, PLENTY)]
+    + [{"free_files": room} for room in range(5)],
+    ids=str,
+)
 def test_without_space_a_damaged_database_stays_as_it_is_until_there_is_some(
-    stage: Stage, disk: Tmpfs, room: int
+    stage: Stage, disk: Tmpfs, room: dict[str, int]
 ) -> None:
     case = case_on(disk, stage, INCREMENTAL)
     with closing(sqlite3.connect(case.store / "catalog.db")) as database, database:
         database.execute("UPDATE files SET attributes = 'null' WHERE id = (SELECT min(id) FROM files)")
-    disk.limit(free_bytes=room * KIB)
+    disk.limit(**room)
     repair = ("check", "--repair")
     ended = case.stage.server.run(*repair, cwd=case.folder)
     assert "Traceback" not in ended.err
-    assert ended.code == NO_SPACE or (ended.code, room) == (0, PLENTY)
+    assert ended.code == NO_SPACE or (ended.code, room) == (0, {"free_bytes": PLENTY * KIB})
     disk.free_space()
     assert case.stage.server.run(*repair, cwd=case.folder).code == 0
     assert case.stage.server.run("check", cwd=case.folder).code == 0
