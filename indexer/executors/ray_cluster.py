@@ -95,7 +95,7 @@ class RayCluster:
                 else:
                     self._start(workers or os.cpu_count() or 1)
             self.workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray raises that very class where a node is too slow
             self.__exit__()
             raise ExecutorFailed(
                 f"no Ray cluster at {address}: {error}" if address else f"Ray does not start: {error}",
@@ -106,7 +106,7 @@ class RayCluster:
         """Start a cluster, a second time where a busy machine was too slow for Ray's own patience."""
         try:
             self._start_once(workers)
-        except (OSError, RuntimeError):
+        except Exception:  # as below
             self._ray.shutdown()
             self._start_once(workers)
 
