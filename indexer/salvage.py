@@ -31,7 +31,7 @@ def salvage(store: Store) -> list[str]:
     that is killed is simply run again.
 
     Raises:
-        NoSpace, PermissionRefused: nothing was changed.
+        NoSpace, PermissionRefused, StoreLocked: nothing was changed.
         StoreDamaged: the database is a server's, whose files are its own.
     """
     database = store.database
@@ -56,7 +56,7 @@ def salvage(store: Store) -> list[str]:
         for suffix in LOGS:  # SQLite would apply the old file's log to the new one
             durable.unlink(_beside(database.path, suffix))
         durable.replace(fresh.path, database.path)
-    saved = ", ".join(f"{count} {name}" for name, (count, _) in copied.items() if count)
+    saved = ", ".join(f"{count} {table}" for table, (count, _) in copied.items() if count)
     done = [f"saved {saved or 'nothing'} of the malformed database, which is kept as {aside.name}"]
     if left:
         tables = Counter(row["table"] for row in left)
@@ -138,8 +138,8 @@ def _readable_rows(path: Path, table: Table, definition: str) -> Iterator[dict[s
                         name: value for name, value in zip(names, row, strict=True) if name in table.columns
                     }
                     if (
-                        found.get("id", rowid) is None
-                    ):  # its definition is damaged: it is no other name of this
+                        "id" in found and found["id"] is None
+                    ):  # which a damaged definition no longer ties to this
                         found["id"] = rowid
                     yield found
                 else:

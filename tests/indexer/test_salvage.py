@@ -13,6 +13,9 @@ from indexer.salvage import _readable_rows, _set_aside
 from indexer.store import SALVAGED_FILE
 from indexer.tables import Base
 from tests.conftest import Command
+from tests.relaxed import change_relaxed
+
+DATABASE = Path(".index/catalog.db")
 
 
 def kept(folder: Path) -> list[bytes]:
@@ -114,7 +117,7 @@ def test_a_row_is_saved_without_what_it_can_spare_and_else_set_aside_and_told(
 ) -> None:
     assert index("build", catalogue).code == 0
     assert index("label", catalogue / "cup/00.jpg", "mug").code == 0
-    relaxed("assigned_labels", f"UPDATE assigned_labels SET {spare}")
+    change_relaxed(DATABASE, "assigned_labels", f"UPDATE assigned_labels SET {spare}")
     repaired = index("check", "--repair")
     assert repaired.code == 0
     aside = list(Path(".index").glob("rows-set-aside-*.jsonl"))
@@ -150,20 +153,7 @@ def test_a_kind_of_catalogue_that_is_none_is_found_and_is_again_what_the_path_sa
     rows = "".join(f"{path.relative_to(workplace)},cup\n" for path in sorted(catalogue.rglob("*.jpg"))[:5])
     Path("shop.csv").write_text(f"path,label\n{rows}")
     assert index("build", "shop.csv").code == 0
-    relaxed("catalogues", "UPDATE catalogues SET kind = 'manigest'")
+    change_relaxed(DATABASE, "catalogues", "UPDATE catalogues SET kind = 'manigest'")
     assert index("check").code == 12
     assert index("check", "--repair").code == 0
     assert index("build", "--json").json()["unchanged"] == 5
-
-
-def relaxed(table: str, statement: str) -> None:
-    """Change a table whose definition forbids nothing meanwhile, as damage may."""
-    with closing(sqlite3.connect(".index/catalog.db")) as database:
-        (sql,) = database.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    for definition, change in ((sql.replace(" NOT NULL", ""), statement), (sql, "SELECT 1")):
-        with closing(sqlite3.connect(".index/catalog.db")) as database, database:
-            database.execute("PRAGMA writable_schema=ON")
-            database.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (definition, table))
-        with closing(sqlite3.connect(".index/catalog.db")) as database, database:
-            database.execute("PRAGMA foreign_keys=OFF")
-            database.execute(change)

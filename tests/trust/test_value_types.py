@@ -13,16 +13,18 @@ from sqlalchemy import Column, Table
 from sqlalchemy.dialects import sqlite
 
 from indexer.column_types import FilePath
-from indexer.tables import Base, VectorCollection
+from indexer.tables import Base
 from tests.pictures import make_catalogue
+from tests.relaxed import change_relaxed
 from tests.tiny_encoder import write_tiny_encoder
 from tests.trust.damaged_stage import REFUSALS
 from tests.trust.in_process import Ended, run
 
 DATABASE = ".index/catalog.db"
 DAMAGED, SOME_REJECTED = 12, 3
-# What an engine is told; tests/engines has one.
+# What is told to an engine: the collections have a test of their own below.
 OF_ENGINES = {"vector_collections", "vector_changes"}
+COLLECTIONS = Base.metadata.tables["vector_collections"]
 TABLES = [table for table in Base.metadata.sorted_tables if table.name not in OF_ENGINES]
 QUESTION = ("query", "catalogue/bass/02.jpg", "-k", 30, "--json")
 OF_USERS = ("decisions", "listings", "assigned_labels", "exclusions", "disposals")
@@ -70,21 +72,10 @@ def damaged(template: Path, column: str, table: Table, other: str) -> Iterator[P
         shutil.rmtree(case)
 
 
-def put(path: Path, update: str, table: Table) -> None:
-    """Change the newest row of a table while its definition forbids nothing."""
-    definition = f"SELECT sql FROM sqlite_master WHERE name = '{table.name}'"
-    with closing(sqlite3.connect(path)) as database:
-        (written,) = database.execute(definition).fetchone()
-    for sql, statement in (
-        (written.replace(" NOT NULL", ""), f"{update} WHERE rowid = (SELECT max(rowid) FROM {table.name})"),
-        (written, "SELECT 1"),
-    ):
-        with closing(sqlite3.connect(path)) as database, database:
-            database.execute("PRAGMA writable_schema=ON")
-            database.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, table.name))
-        with closing(sqlite3.connect(path)) as database, database:
-            database.execute("PRAGMA foreign_keys=OFF")
-            database.execute(statement)
+def put(database: Path, update: str, table: Table) -> None:
+    """Change the newest row of a table."""
+    newest = f"WHERE rowid = (SELECT max(rowid) FROM {table.name})"
+    change_relaxed(database, table.name, f"{update} {newest}")
 
 
 def written_by_users(case: Path) -> list[int]:
@@ -149,7 +140,7 @@ def test_a_writer_meets_a_value_of_another_type_without_a_bug(template: Path, ta
             assert codes <= {0, SOME_REJECTED} | REFUSALS, f"{table.name}.{column} = {other}: {codes}"
 
 
-@pytest.mark.parametrize(("column", "other"), list(others(VectorCollection.__table__)))
+@pytest.mark.parametrize(("column", "other"), list(others(COLLECTIONS)))
 def test_a_collection_on_an_engine_is_damage_too_and_is_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, other: str
 ) -> None:
@@ -160,7 +151,7 @@ def test_a_collection_on_an_engine_is_damage_too_and_is_mended(
     build = ("build", "catalogue", "--vectors", f"faiss://{tmp_path}/engine")
     assert run(tmp_path, *build).code == 0
     expected = places(run(tmp_path, *QUESTION))
-    put(tmp_path / DATABASE, f"UPDATE vector_collections SET {column} = {other}", VectorCollection.__table__)
+    put(tmp_path / DATABASE, f"UPDATE vector_collections SET {column} = {other}", COLLECTIONS)
     asked = [run(tmp_path, *words) for words in (QUESTION, ("status",), ("build", "catalogue"))]
     checked = run(tmp_path, "check")
     assert checked.code == DAMAGED or all(ended.code == 0 for ended in asked)
