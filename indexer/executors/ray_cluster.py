@@ -106,7 +106,7 @@ class RayCluster:
         """Start a cluster, a second time where a busy machine was too slow for Ray's own patience."""
         try:
             self._start_once(workers)
-        except Exception:  # as below
+        except Exception:  # as above
             self._ray.shutdown()
             self._start_once(workers)
 
