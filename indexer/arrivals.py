@@ -32,6 +32,7 @@ class Arrivals:
         self._jobs, self._limits = iter(jobs), limits
         self._on_their_way: dict[Future[RemoteObject | None], Job] = {}
         self._come: SimpleQueue[Future[RemoteObject | None]] = SimpleQueue()
+        self._is_closed = False
 
     @property
     def is_waiting(self) -> bool:
@@ -57,13 +58,14 @@ class Arrivals:
             return None
         job = self._on_their_way.pop(future)
         try:
-            found = future.result() or object_store().read(str(job.path), self._limits)
+            found = future.result() or self._read_alone(job)
         except DecodeFailure as failure:
             return job, failure
         return replace(job, path=None, data=found.data, mtime_ns=found.mtime_ns), None
 
     def close(self) -> None:
-        """Give up what is on its way; a thread that waits for it is let go with a CancelledError."""
+        """Give up what is on its way, or will be; a thread that waits for it is let go with a CancelledError."""
+        self._is_closed = True
         for future in list(self._on_their_way):
             future.cancel()
 
@@ -73,10 +75,24 @@ class Arrivals:
             job = next(self._jobs, None)
             if job is None or not is_remote(job.path):
                 return job
-            future = object_store().begin(job.path, self._limits, _AHEAD_BYTES)
-            self._on_their_way[future] = job
-            future.add_done_callback(self._come.put)
+            self._begin(job, _AHEAD_BYTES).add_done_callback(self._come.put)
         return None
+
+    def _read_alone(self, job: "Job") -> RemoteObject:
+        future = self._begin(job, self._limits.max_file_bytes)
+        try:
+            found = future.result()
+        finally:
+            del self._on_their_way[future]
+        assert found is not None  # what is larger was refused
+        return found
+
+    def _begin(self, job: "Job", most_bytes: int) -> Future[RemoteObject | None]:
+        future = object_store().begin(str(job.path), self._limits, most_bytes)
+        self._on_their_way[future] = job
+        if self._is_closed:  # by another thread, which did not see this one
+            future.cancel()
+        return future
 
     def _measured(self, job: "Job") -> Arrived:
         try:

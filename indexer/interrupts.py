@@ -93,7 +93,7 @@ class _Arrivals:
         if isinstance(ignored.exc_value, KeyboardInterrupt):
             self.raised = False
             self._again()
-        else:
+        elif not self.raised:  # what an interrupt left half made cannot be taken apart either
             self._other_ignored(ignored)
 
     def _again(self) -> None:

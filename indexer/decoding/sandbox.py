@@ -85,6 +85,7 @@ class Sandbox:
         self._workers: list[WorkerProcess] = []
         self._returned: deque[Job] = deque()  # had been sent to a worker that died before it came to them
         self._coming: Arrivals | None = None  # the jobs of the last run
+        self._is_hurried = False
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
@@ -117,7 +118,8 @@ class Sandbox:
         self._selector.close()
 
     def hurry(self) -> None:
-        """Have a run in another thread wait for no object any more: nobody wants its outcomes."""
+        """Have runs in another thread, this one and those to come, wait for no object: nobody wants their outcomes."""
+        self._is_hurried = True
         if self._coming is not None:
             self._coming.close()
 
@@ -135,6 +137,8 @@ class Sandbox:
         """
         self.start()
         self._coming = coming = Arrivals(jobs, self._limits)
+        if self._is_hurried:
+            coming.close()
         shape = {"size": size, "fit": fit, "view": view}
         done: deque[Outcome] = deque()
         try:

@@ -73,6 +73,16 @@ def work():
     except BaseException:
         raise RuntimeError("something happened") from None
 """,
+    "where it leaves something half made, which cannot be taken apart": """
+class Thing:
+    def __init__(self):
+        interrupt()
+        self.part = 1
+    def __del__(self): del self.part
+def work():
+    Thing()
+    return be_busy()
+""",
     "twice, the second time while the first unwinds": """
 def work():
     try:

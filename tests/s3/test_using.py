@@ -1,10 +1,6 @@
 """What is asked of an index over a bucket reads the objects that it needs, and writes to none."""
 
-import signal
 import sqlite3
-import subprocess
-import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -186,29 +182,3 @@ def test_a_lost_catalogue_of_a_bucket_is_found_again_and_its_vectors_are_made_an
     assert index("check", "--repair").code == 0
     assert counts(built(index)) == (24, 0, 24, 0, 0, 0, 0)
     assert index("check").code == 0
-
-
-def test_an_interrupted_build_ends_at_once_and_the_next_one_goes_on(
-    index: Command, photos: str, bucket: Bucket
-) -> None:
-    asked, answer = threading.Event(), threading.Event()
-
-    def before(path: str) -> None:
-        if path.endswith(".jpg"):
-            asked.set()
-            answer.wait(60)
-
-    bucket.wire.before = before
-    command = [sys.executable, "-m", "indexer", "build", photos]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert asked.wait(60)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
-    finally:
-        answer.set()
-        process.kill()
-        process.wait()
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert counts(built(index)) == (24, 24, 0, 0, 0, 0, 24)
