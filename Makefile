@@ -13,8 +13,10 @@ OURS := --no-deps --no-build-isolation --editable .
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
 
+# What takes long is for the targets below; that of tests/engines runs here again, on FAISS alone.
+LATER := trust web_slow browser ray postgres engines/test_index_kills.py engines/test_index_on_engine.py engines/test_engine_faults.py
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --ignore tests/trust --ignore tests/web_slow --ignore tests/browser --ignore tests/ray --ignore tests/postgres --ignore tests/engines/test_index_kills.py $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(LATER:%=--ignore tests/%) $(ARGS)
 
 # At every commit, in less than a minute: what searches and scores, and what commits, checks and repairs.
 QUICK := build_report check database duplicate_groups durable durable_order encoder_row errors known_contents looking \

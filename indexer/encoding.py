@@ -18,7 +18,7 @@ from indexer.executors.executor import Executor, Reach
 from indexer.executors.opening import open_executor
 from indexer.memory import return_what_is_free
 from indexer.plan import Candidate, Rejected
-from indexer.prefetch import prefetch
+from indexer.prefetch import Prefetch
 from indexer.remote import is_remote
 from indexer.settings import Settings
 from indexer.store import Store
@@ -113,7 +113,7 @@ def _decoded_here(
         sandbox.start()
         batch = _Batch()
         arriving = _outcomes(store, sandbox, candidates, encoded, encoder.spec.preprocess)
-        with closing(prefetch(arriving, depth=BATCH, hurry=sandbox.hurry)) as outcomes:
+        with Prefetch(arriving, depth=BATCH, hurry=sandbox.hurry) as outcomes:
             # Loaded while the first pictures are decoded.
             encode = partial(vectors_of, encoder.load(1, at_once=os.cpu_count() or 1))
             for done, (candidate, outcome) in enumerate(outcomes, start=1):

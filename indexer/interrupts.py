@@ -57,7 +57,7 @@ class _Arrivals:
     """What has arrived: ``raised`` says that it is on its way as an exception, ``over`` that nothing is left to end."""
 
     def __init__(self) -> None:
-        self.raised = self.over = False
+        self.raised = self.over = self._unwinds = False
         self._last_words, self._descriptor = b"", 2
         self._other_ignored = sys.unraisablehook
 
@@ -81,7 +81,7 @@ class _Arrivals:
         if _has_to_wait(frame):
             self._again()
             return
-        self.raised = True
+        self.raised = self._unwinds = True
         raise KeyboardInterrupt
 
     def _leave(self) -> NoReturn:
@@ -91,9 +91,9 @@ class _Arrivals:
     def _ignored(self, ignored: "sys.UnraisableHookArgs") -> None:
         """Take the place of Python's own hook for exceptions that nobody can catch."""
         if isinstance(ignored.exc_value, KeyboardInterrupt):
-            self.raised = False
+            self.raised = self._unwinds = False
             self._again()
-        elif not self.raised:  # what an interrupt left half made cannot be taken apart either
+        elif not self._unwinds:  # what an interrupt left half made cannot be taken apart either
             self._other_ignored(ignored)
 
     def _again(self) -> None:

@@ -10,6 +10,7 @@ largest such bound of its block; each proposal is then scored in float64 and hel
 """
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -67,12 +68,15 @@ def _joined(
     columns = [_codes(others, start, RIGHT_LIMIT) for start in range(0, len(others), _BLOCK)]
     # Turned once for all rows: the kernel takes the right matrix as (dim, n).
     turned = [np.ascontiguousarray(column.values.T) for column in columns]
+    given_up = threading.Event()
 
     def row_of_blocks(start: int) -> list[Pairs]:
         left = _codes(vectors, start, _LEFT_LIMIT)
         values = (left.values.astype(np.int16) + ZERO_POINT).astype(np.uint8)
         found = []
         for right, matrix in zip(columns, turned, strict=True):
+            if given_up.is_set():
+                return []
             if not within or right.start + _BLOCK > start:
                 rows, places = _proposed(integer_product(values, matrix), _least(left, right, threshold))
                 first, second = rows + start, places + right.start
@@ -83,7 +87,11 @@ def _joined(
 
     starts = range(0, len(vectors), _BLOCK)
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        found = [pairs for row in pool.map(row_of_blocks, starts) for pairs in row]
+        try:
+            found = [pairs for row in pool.map(row_of_blocks, starts) for pairs in row]
+        except BaseException:  # such as an interrupt; a row of a million takes seconds
+            given_up.set()
+            raise
     return ordered(found)
 
 

@@ -10,6 +10,7 @@ import selectors
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ Wants = Literal["hash", "pixels"]
 
 _QUEUED = 2  # one at work, one waiting: no worker idles until its next job is sent
 _LOOK_S = 0.01  # between looks at what has come over a network
+_PATIENCE_S = 0.5  # between looks at whether outcomes are wanted any more
 
 
 class SandboxUnavailable(IndexerError):
@@ -118,7 +120,7 @@ class Sandbox:
         self._selector.close()
 
     def hurry(self) -> None:
-        """Have runs in another thread, this one and those to come, wait for no object: nobody wants their outcomes."""
+        """Have runs in another thread end soon, this one and those to come: nobody wants their outcomes any more."""
         self._is_hurried = True
         if self._coming is not None:
             self._coming.close()
@@ -134,20 +136,21 @@ class Sandbox:
         Raises:
             SandboxUnavailable: workers do not start.
             EngineUnavailable, PermissionRefused, UsageRefused: an object store cannot be read.
+            CancelledError: after `hurry`.
         """
         self.start()
         self._coming = coming = Arrivals(jobs, self._limits)
-        if self._is_hurried:
-            coming.close()
         shape = {"size": size, "fit": fit, "view": view}
         done: deque[Outcome] = deque()
         try:
             while True:
+                if self._is_hurried:  # since before `hurry` could see these jobs, or while they are decoded
+                    raise CancelledError
                 self._assign(coming, shape, done, max(1, min(window, _QUEUED * self._count)))
                 if done:
                     yield done.popleft()
                 elif any(worker.queue for worker in self._workers):
-                    done.extend(self._collect(_LOOK_S if coming.is_waiting else None))
+                    done.extend(self._collect(_LOOK_S if coming.is_waiting else _PATIENCE_S))
                 else:
                     return
         finally:
@@ -169,7 +172,7 @@ class Sandbox:
             worker.send(*_message(job, shape))
             self._watch_writing(worker)
 
-    def _collect(self, most_s: float | None) -> list[Outcome]:
+    def _collect(self, most_s: float) -> list[Outcome]:
         """Wait until something comes or goes, ``most_s`` at most, and return the outcomes that are complete."""
         outcomes = []
         for key, _ in self._selector.select(most_s):

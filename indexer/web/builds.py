@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -131,5 +132,6 @@ def _follow(job: Job) -> None:
     """Take what a build tells, to its end."""
     with job.process as process:
         for line in process.stdout or ():
-            job.take(json.loads(line))
+            with suppress(ValueError):  # half a line of a build that was killed, or a library's words
+                job.take(json.loads(line))
         job.end(process.wait())

@@ -22,6 +22,7 @@ from indexer.web.galleries import Galleries
 _BEGIN_AFTER_S = 1.0  # a page that opens with the server comes first
 _LOOK_EVERY_S = 1.0
 _NICENESS = 10
+_SECONDS_TO_END = 5
 FinderState = Literal["ready", "computing", "failed"]
 
 
@@ -47,6 +48,10 @@ class GroupFinder:
         process = self._process
         if process is not None:
             process.terminate()
+            try:
+                process.wait(_SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                process.kill()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -83,13 +88,16 @@ class GroupFinder:
     def _dedupe(self) -> tuple[Any, str]:
         """Run `index dedupe --json`; return its document, or None and what it said."""
         command = [sys.executable, "-P", "-m", "indexer", "dedupe", "--json", "--quiet", "--store"]
-        self._process = process = subprocess.Popen(
-            [*command, self._store.path],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": import_path()},
-        )
+        try:
+            self._process = process = subprocess.Popen(
+                [*command, self._store.path],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": import_path()},
+            )
+        except OSError as error:
+            return None, f"`index dedupe` cannot be started: {error}"
         if self.found is not None:
             with suppress(OSError):  # it ended already
                 os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)

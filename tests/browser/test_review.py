@@ -70,6 +70,7 @@ def test_each_verdict_has_a_key_and_a_note_goes_with_it(own_address: str, open_p
         with page.expect_response("**/api/v1/decisions") as answered:
             page.keyboard.press(key)
         assert answered.value.json()["verdict"] == verdict
+        expect(page.get_by_label("Note for the next decision")).to_have_value("")
     ledger = page.request.get(f"{own_address}/api/v1/decisions").json()["decisions"]
     assert [row["verdict"] for row in ledger] == ["cleared", "fraud", "different", "same-object", "same"]
     assert [row["note"] for row in ledger] == ["", "", "", "", "seen at the counter"]

@@ -178,7 +178,7 @@ def test_a_raised_limit_lets_a_rejected_file_in(
     index: Command, workplace: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: str, reason: str
 ) -> None:
     (workplace / "c").mkdir()
-    picture(1, (2000, 1500)).save(workplace / "c/a.png")
+    Image.new("RGB", (2000, 1500), "teal").save(workplace / "c/a.png")
     monkeypatch.setenv(limit, value)
     report = build(index, "c")
     assert [entry["reason"] for entry in report["rejected"]] == [reason]  # type: ignore[union-attr]

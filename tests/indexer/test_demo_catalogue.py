@@ -40,7 +40,7 @@ def test_the_same_seed_gives_the_same_bytes(made: DemoCatalogue, tmp_path: Path)
 
 
 def test_it_is_drawn_in_seconds(timed: tuple[DemoCatalogue, float]) -> None:
-    assert timed[1] < 12  # a loaded machine; two free cores need less than two seconds
+    assert timed[1] < 30  # a loaded machine; two free cores need less than two seconds
 
 
 def test_it_is_small_and_of_every_common_format(made: DemoCatalogue) -> None:

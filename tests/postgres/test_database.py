@@ -114,7 +114,7 @@ def test_numbers_are_committed_in_the_order_in_which_they_are_given(database: Po
         with database.writing() as connection:
             connection.execute(insert(Catalogue).values(catalogue_row("slow")))
             inside.set()
-            go_on.wait(10)
+            go_on.wait(60)
 
     def quick() -> None:
         with database.writing() as connection:
@@ -123,7 +123,7 @@ def test_numbers_are_committed_in_the_order_in_which_they_are_given(database: Po
 
     threads = [threading.Thread(target=slow), threading.Thread(target=quick)]
     threads[0].start()
-    inside.wait(10)
+    inside.wait(60)
     threads[1].start()
     threads[1].join(0.3)
     assert threads[1].is_alive()  # waits for the slow one

@@ -45,7 +45,7 @@ def killed_midway(folder: str) -> None:
     with open_executor("ray:local:2") as executor, handed_over(executor, vectors) as rows:
         mortal = Mortal(folder, dies_at=(2000, 2000))
         found = block_self_join(rows, 0.9, block=1000, run=lambda _, tiles: executor.map(mortal, tiles))
-        time.sleep(2)  # for what Ray has to say
+        time.sleep(5)  # for what Ray has to say
     print(len(found.first))
 
 

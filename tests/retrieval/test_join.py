@@ -1,5 +1,9 @@
 """The join is a plain loop over all pairs, to the pair, whatever the vectors."""
 
+import signal
+import threading
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -138,3 +142,22 @@ def test_the_graph_of_the_integer_product_is_what_onnx_writes() -> None:
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name=""
     )
     assert onnx.load_from_string(_GRAPH) == model
+
+
+def test_an_interrupt_ends_each_thread_at_its_next_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    products = 0
+
+    def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        nonlocal products
+        products += 1
+        if products == 10:  # all rows wait in the queue by then
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.02)
+        return integer_product(left, right)
+
+    monkeypatch.setattr(join, "_BLOCK", 8)
+    monkeypatch.setattr(join, "integer_product", product)
+    vectors = normalise(np.random.default_rng(0).standard_normal((8 * 200, 4)).astype(np.float32))
+    with pytest.raises(KeyboardInterrupt):
+        self_join(vectors, 0.9, threads=2)
+    assert products < 100  # of 200 in each of the two rows that had begun

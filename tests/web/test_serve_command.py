@@ -37,13 +37,13 @@ def test_a_server_says_where_it_is_answers_and_ends_in_order(server: subprocess.
     assert server.stderr is not None
     lines = iter(server.stdout.readline, "}\n")
     url = json.loads("".join(lines) + "}")["url"]
-    with urllib.request.urlopen(f"{url}livez", timeout=10) as answer:
+    with urllib.request.urlopen(f"{url}livez", timeout=60) as answer:
         assert answer.status == 200
         assert "server" not in answer.headers
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(f"{url}api/v1/status", timeout=10)
+        urllib.request.urlopen(f"{url}api/v1/status", timeout=60)
     request = urllib.request.Request(f"{url}api/v1/status", headers={"Authorization": f"Bearer {TOKEN}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert json.load(answer)["generation"] == 1
     server.send_signal(signal.SIGTERM)
     assert server.wait(20) == 0
@@ -57,7 +57,7 @@ def test_people_are_told_the_address_and_how_it_ends(shop: Path) -> None:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
-            with urllib.request.urlopen(f"{url}livez", timeout=10) as answer:
+            with urllib.request.urlopen(f"{url}livez", timeout=60) as answer:
                 assert answer.status == 200
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 0

@@ -1,12 +1,15 @@
 """A build that a client starts: one at a time, watched to its end, and nothing is lost when the server ends first."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
 from starlette.testclient import TestClient
 
 from indexer import Index
+from indexer.web import builds
 from tests.pictures import save
 from tests.web.conftest import item_of
 
@@ -65,7 +68,7 @@ def test_a_build_ends_with_the_server_and_goes_on_with_the_next(own: TestClient)
     start(own)
     (job,) = own.service.builds.all()
     own.service.builds.stop()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while job.state == "running" and time.monotonic() < deadline:
         time.sleep(0.01)
     assert job.process.returncode is not None
@@ -76,3 +79,11 @@ def test_a_build_ends_with_the_server_and_goes_on_with_the_next(own: TestClient)
 def test_a_build_takes_no_folder_from_a_client(own: TestClient, body: dict) -> None:
     answer = own.post(f"{API}/builds", json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(("told", "state"), [('{"report": {}}', "done"), ("", "failed")])
+def test_words_that_are_no_lines_of_a_build_leave_none_running_for_ever(told: str, state: str) -> None:
+    words = f"print('a library says so'); print('{told}'); print('{{\"done\": 1, \"to', end='')"
+    job = builds.Job(subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, text=True))
+    builds._follow(job)
+    assert job.state == state

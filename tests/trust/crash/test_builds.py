@@ -1,12 +1,11 @@
 """Builds that are starved or told that the disk failed at every named step, and killed at random moments."""
 
-import random
-
 import pytest
 
 from tests.crash.rounds import play_round
 from tests.crash.stage import Stage
 from tests.crash.steps import STEPS, assert_as_expected, stopped
+from tests.seeds import SEED
 
 NO_SPACE, DISK_FAILED = 14, 12
 
@@ -40,6 +39,4 @@ def test_a_failing_disk_at_any_step_is_named_and_the_build_goes_on_afterwards(
 def test_a_build_killed_at_random_moments_leaves_a_sound_store_and_recovers(
     stage: Stage, iteration: int
 ) -> None:
-    seed = random.SystemRandom().randrange(10**6)
-    print(f"play again with: scripts/soak --part kill --seed {seed} --iteration {iteration}")
-    play_round(stage, seed, iteration)
+    play_round(stage, SEED, iteration)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.crash.power import Disks, cut_power, disks
 from tests.crash.stopped import Play
+from tests.seeds import SEED
 
 pytestmark = pytest.mark.timeout(1800)  # on a machine that is busy with something else
 
@@ -21,9 +22,7 @@ def images() -> Iterator[Disks]:
 def test_what_a_power_cut_leaves_is_what_was_or_what_should_be_and_the_job_is_run_again(
     play: Play, images: Disks, name: str
 ) -> None:
-    seed = Random().randrange(10**6)
-    print(f"seed {seed}")
-    cut_power(play, images, name, Random(seed), cuts=3)
+    cut_power(play, images, name, Random(SEED), cuts=3)
 
 
 @pytest.mark.parametrize(

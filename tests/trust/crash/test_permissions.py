@@ -115,7 +115,7 @@ def test_a_second_build_is_refused_at_once_and_readers_answer_meanwhile(stage: S
         second = case.build()
         assert (second.code, second.out) == (LOCKED, "")
         assert f"(pid {writer.pid})" in second.err
-        assert second.seconds < 1
+        assert second.seconds < 10  # nothing is waited for: the writer stands still
         case.assert_query_answers()
         case.assert_sound()
     finally:

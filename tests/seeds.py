@@ -1,0 +1,8 @@
+"""The seed of what tests draw: the same at every run, so that a run judges what was changed since the one before.
+
+`INDEX_TEST_SEED=N make test-trust` draws other things, and `scripts/soak` new ones for as long as it is let.
+"""
+
+import os
+
+SEED = int(os.environ.get("INDEX_TEST_SEED", "1"))
