@@ -13,7 +13,7 @@ OURS := --no-deps --no-build-isolation --editable .
 demo: $(VENV)/.installed
 	$(BIN)/index demo demo-catalogue
 
-# What takes long is for the targets below; that of tests/engines runs here again, on FAISS alone.
+# What takes long is for the targets below. The rest of tests/engines runs here too, on FAISS alone.
 LATER := trust web_slow browser ray postgres engines/test_index_kills.py engines/test_index_on_engine.py engines/test_engine_faults.py
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 $(LATER:%=--ignore tests/%) $(ARGS)
@@ -41,7 +41,7 @@ test-trust: $(VENV)/.installed-dev
 test-web: $(VENV)-web/.installed
 	$(VENV)-web/bin/python -m pytest -n 2 --dist loadscope tests/web_slow tests/browser $(ARGS)
 
-# The same tests for each vector store, a Milvus server among them, and kills of an index on each, which are here alone;
+# The same tests for each vector store, a Milvus server among them; whole builds on each, their faults and kills are here alone;
 # the database on PostgreSQL, and catalogues on S3. One process, for the servers take what cores there are.
 test-engines: $(VENV)-engines/.installed
 	$(VENV)-engines/bin/python -m pytest tests/engines tests/postgres tests/s3 tests/indexer/test_engine_export.py $(ARGS)

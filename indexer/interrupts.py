@@ -54,7 +54,10 @@ def leave_on_signals(last_words: str) -> None:
 
 
 class _Arrivals:
-    """What has arrived: ``raised`` says that it is on its way as an exception, ``over`` that nothing is left to end."""
+    """What has arrived: ``raised`` says that it is on its way as an exception, ``over`` that nothing is left to end.
+
+    ``_unwinds`` says that this exception is taking the work apart.
+    """
 
     def __init__(self) -> None:
         self.raised = self.over = self._unwinds = False

@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class Prefetch(Generic[T]):
-    """Yields what ``items`` yields, with up to ``depth`` of them waiting; an error in it is raised to who iterates.
+    """Yields what ``items`` yields, with up to ``depth`` of them waiting; an error in it is raised to whoever iterates.
 
     The thread begins with the context, before anything is asked of it. Leaving the context stops it at the next item,
-    closes ``items`` there, and waits for it; ``hurry`` is called before, to end what that item may wait for.
+    closes ``items`` there, and waits for it; ``hurry`` is called before that wait, to end what that item waits for.
     """
 
     def __init__(
@@ -24,7 +24,12 @@ class Prefetch(Generic[T]):
         self._thread = threading.Thread(target=self._produce, name="prefetch", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:  # an interrupt may come when it has begun
+            self._stopped.set()
+            self._hurry()
+            raise
         return self
 
     def __exit__(self, *raised: object) -> None:

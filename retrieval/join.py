@@ -71,6 +71,8 @@ def _joined(
     given_up = threading.Event()
 
     def row_of_blocks(start: int) -> list[Pairs]:
+        if given_up.is_set():
+            return []
         left = _codes(vectors, start, _LEFT_LIMIT)
         values = (left.values.astype(np.int16) + ZERO_POINT).astype(np.uint8)
         found = []

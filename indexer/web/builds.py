@@ -124,6 +124,7 @@ def _start(store: Store) -> subprocess.Popen[str]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
+        errors="replace",
         env=os.environ | {"PYTHONPATH": import_path()},
     )
 
@@ -132,6 +133,9 @@ def _follow(job: Job) -> None:
     """Take what a build tells, to its end."""
     with job.process as process:
         for line in process.stdout or ():
+            told = None
             with suppress(ValueError):  # half a line of a build that was killed, or a library's words
-                job.take(json.loads(line))
+                told = json.loads(line)
+            if isinstance(told, dict):
+                job.take(told)
         job.end(process.wait())

@@ -102,7 +102,7 @@ class GroupFinder:
             with suppress(OSError):  # it ended already
                 os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
         if self._ended.is_set():  # `stop` may have looked before there was a process to end
-            process.terminate()
+            process.kill()
         out, words = process.communicate()
         if process.returncode:
             return None, words.decode(errors="replace").strip()[:1000] or f"exit code {process.returncode}"

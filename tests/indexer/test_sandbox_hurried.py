@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -59,7 +60,13 @@ def test_a_picture_that_is_being_decoded_is_not_waited_for(photos: list[Path]) -
         assert next(outcomes(sandbox, iter([Job(0, photos[0])]))).failure is None
         (worker,) = sandbox._workers
         os.kill(worker.process.pid, signal.SIGSTOP)
-        assert ends_when(sandbox.hurry, outcomes(sandbox, iter([Job(1, photos[1])])))
+
+        def hurry() -> None:
+            while not worker.queue:
+                time.sleep(0.01)
+            sandbox.hurry()
+
+        assert ends_when(hurry, outcomes(sandbox, iter([Job(1, photos[1])])))
         assert worker.process.poll() == -signal.SIGKILL
 
 

@@ -83,7 +83,7 @@ def test_a_build_takes_no_folder_from_a_client(own: TestClient, body: dict) -> N
 
 @pytest.mark.parametrize(("told", "state"), [('{"report": {}}', "done"), ("", "failed")])
 def test_words_that_are_no_lines_of_a_build_leave_none_running_for_ever(told: str, state: str) -> None:
-    words = f"print('a library says so'); print('{told}'); print('{{\"done\": 1, \"to', end='')"
+    words = f"print('a library says so'); print(1); print('{told}'); print('{{\"done\": 1, \"to', end='')"
     job = builds.Job(subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, text=True))
     builds._follow(job)
     assert job.state == state

@@ -42,7 +42,7 @@ def content_of(specimen: Specimen, folder: Path) -> bytes | None:
     return path.read_bytes()
 
 
-# What is as large as it may be and decodes costs two seconds each; `tests/hostile` holds it to them.
+# What is as large as it may be and decodes costs two seconds each; `tests/trust/hostile` holds it to them.
 DEAR = {specimen.name for specimen in bombs_within_the_limits() if specimen.expect == {DECODES}}
 SPECIMENS = [specimen for specimen in specimens() if specimen.name not in DEAR]
 
