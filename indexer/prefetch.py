@@ -24,12 +24,7 @@ class Prefetch(Generic[T]):
         self._thread = threading.Thread(target=self._produce, name="prefetch", daemon=True)
 
     def __enter__(self) -> Self:
-        try:
-            self._thread.start()
-        except BaseException:  # an interrupt may come when it has begun
-            self._stopped.set()
-            self._hurry()
-            raise
+        self._thread.start()
         return self
 
     def __exit__(self, *raised: object) -> None:

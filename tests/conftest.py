@@ -15,8 +15,8 @@ from indexer.cli import run
 from tests.pictures import make_catalogue
 from tests.tiny_encoder import write_tiny_encoder
 
-# How long an example takes says more of the machine than of the code. What is drawn is the same at every run, as in
-# `tests.seeds`; without a seed of its own, INDEX_TEST_SEED has Hypothesis draw other things.
+# How long an example takes says more of the machine than of the code. Hypothesis draws the same at every run, as
+# `tests.seeds` has others do; where INDEX_TEST_SEED is set, whatever it is, it draws anew.
 settings.register_profile("unhurried", deadline=None, derandomize="INDEX_TEST_SEED" not in os.environ)
 settings.load_profile("unhurried")
 

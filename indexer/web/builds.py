@@ -8,7 +8,6 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,10 +15,10 @@ from indexer import durable
 from indexer.decoding.sandbox_process import import_path
 from indexer.store import Store
 from indexer.tables import now
+from indexer.web.ending import end
 from indexer.web.errors import ApiError, Code
 
 _KEPT = 20
-_SECONDS_TO_END = 5
 
 
 @dataclass
@@ -111,11 +110,7 @@ class Builds:
         """Interrupt what is running; the next build goes on from there."""
         for job in self._jobs.values():
             if job.state == "running":
-                job.process.terminate()
-                try:
-                    job.process.wait(_SECONDS_TO_END)
-                except subprocess.TimeoutExpired:
-                    job.process.kill()
+                end(job.process)
 
 
 def _start(store: Store) -> subprocess.Popen[str]:
@@ -133,9 +128,10 @@ def _follow(job: Job) -> None:
     """Take what a build tells, to its end."""
     with job.process as process:
         for line in process.stdout or ():
-            told = None
-            with suppress(ValueError):  # half a line of a build that was killed, or a library's words
+            try:
                 told = json.loads(line)
+            except ValueError:  # half a line of a build that was killed, or a library's words
+                continue
             if isinstance(told, dict):
                 job.take(told)
         job.end(process.wait())

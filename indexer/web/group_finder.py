@@ -17,12 +17,12 @@ from indexer.decoding.sandbox_process import import_path
 from indexer.errors import IndexerError
 from indexer.store import Store
 from indexer.web.duplicate_groups import DuplicateGroups, groups_of
+from indexer.web.ending import end
 from indexer.web.galleries import Galleries
 
 _BEGIN_AFTER_S = 1.0  # a page that opens with the server comes first
 _LOOK_EVERY_S = 1.0
 _NICENESS = 10
-_SECONDS_TO_END = 5
 FinderState = Literal["ready", "computing", "failed"]
 
 
@@ -47,11 +47,7 @@ class GroupFinder:
         self._ended.set()
         process = self._process
         if process is not None:
-            process.terminate()
-            try:
-                process.wait(_SECONDS_TO_END)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            end(process)
         if self._thread.is_alive():
             self._thread.join()
 

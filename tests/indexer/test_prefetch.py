@@ -50,13 +50,15 @@ def test_leaving_early_ends_the_thread_and_closes_what_it_read_from() -> None:
 
 
 def test_leaving_ends_what_the_thread_waits_for() -> None:
-    hurried = threading.Event()
+    waits, hurried, waited = threading.Event(), threading.Event(), []
 
     def items() -> Generator[int, None, None]:
         yield 0
-        assert hurried.wait(60)
+        waits.set()
+        waited.append(hurried.wait(5))
         yield 1
 
     with Prefetch(items(), depth=2, hurry=hurried.set) as arriving:
         assert next(iter(arriving)) == 0
-    assert hurried.is_set()
+        assert waits.wait(60)
+    assert waited == [True]

@@ -158,7 +158,7 @@ def test_a_picture_over_the_deadline_is_killed_and_the_rest_arrive(
 ) -> None:
     slow = tmp_path / "slow.png"
     slow.write_bytes(png(7000, 7000, 16, 6))
-    with sandbox_of(limits=Limits(decode_seconds=0.25)) as sandbox:
+    with sandbox_of(limits=Limits(decode_seconds=0.2)) as sandbox:
         outcomes = outcomes_of(sandbox, jobs_of([*photos[:4], slow, *photos[4:]]))
     assert reason_of(outcomes.pop(4)) == Reason.TOO_SLOW
     assert len(outcomes) == 12

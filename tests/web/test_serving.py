@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -107,3 +108,12 @@ def test_a_server_that_ends_before_it_began_leaves_no_search_for_groups(shop: Pa
     document, problem = finder._dedupe()  # as where `stop` came just before there was a process to end
     assert (document, finder.found) == (None, None)
     assert problem
+
+
+def test_a_search_for_groups_that_cannot_be_started_says_so(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    document, problem = GroupFinder(Store(shop), Galleries(Store(shop)))._dedupe()
+    assert document is None
+    assert "cannot be started" in problem
